@@ -1,0 +1,213 @@
+"""The command line: a verb for each stage, no logic of its own.
+
+One result goes to stdout, progress to stderr. A user's mistake is one line and exit code 2. Nothing heavy is imported
+before a verb has its arguments, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
+
+from imageless import __version__
+from imageless.errors import InputError
+from imageless.options import EmbedOptions, EvaluateOptions, PredictOptions, PretrainOptions, TrainOptions
+
+app = App(
+    name="imageless",
+    help="Learn to see from text alone: train on sentences, then caption pictures.",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+)
+
+Data = Annotated[list[str], Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
+Out = Annotated[Path, Parameter(help="Folder to write; it appears under this name when it is complete")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object")]
+Flat = Parameter(name="*")
+Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`")]
+
+
+def main() -> None:
+    """Entry point: run a verb, print its result, turn a mistake into one line and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("imageless").setLevel(logging.INFO)
+    try:
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        fail(f"{_one_line(str(error))}; see imageless --help")
+    except InputError as error:
+        fail(_one_line(str(error)))
+    except KeyboardInterrupt:
+        fail("stopped; a training goes on from its last checkpoint with --resume", code=130)
+
+
+def fail(message: str, code: int = 2) -> None:
+    print(f"imageless: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+@app.command
+def demo(out: Out = Path("demo"), *, overwrite: bool = False, seed: int = 0, json: AsJson = False) -> None:
+    """The whole method on the bundled world, offline, in a few minutes.
+
+    Trains on sentences with and without noise, and on pictures; captions pictures nobody trained on; writes a page.
+    """
+    from imageless.demo import demo
+
+    _show(demo(out, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
+
+
+@app.command
+def check(*, json: AsJson = False) -> None:
+    """What is installed, reachable and fast here."""
+    from imageless.check import check
+
+    _show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
+
+
+@app.command
+def pretrain(
+    data: Data, /, *, out: Out, options: Annotated[PretrainOptions, Flat] = PretrainOptions(), json: AsJson = False
+) -> None:
+    """Train a small dual encoder (CLIP) on pictures with captions, from scratch or on a locked image network."""
+    from imageless.stages.pretrain import pretrain
+
+    _show(pretrain(data, out, options), json, _trained)
+
+
+@app.command
+def embed(
+    data: Data,
+    /,
+    *,
+    encoder: str,
+    of: Literal["text", "image"],
+    out: Out,
+    options: Annotated[EmbedOptions, Flat] = EmbedOptions(),
+    json: AsJson = False,
+) -> None:
+    """Turn every text or picture of the data into a vector, once."""
+    from imageless.stages.embed import embed
+
+    _show(embed(data, out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}")
+
+
+@app.command
+def train(
+    task: str,
+    data: Data,
+    /,
+    *,
+    encoder: str = "world",
+    lm: str = "world",
+    out: Out,
+    options: Annotated[TrainOptions, Flat] = TrainOptions(),
+    json: AsJson = False,
+) -> None:
+    """Train a model for TASK (captioning) on sentences; no picture is opened.
+
+    Parameters
+    ----------
+    encoder
+        world, open_clip:ViT-L-14/openai, hf:openai/clip-vit-large-patch14 or an encoder folder.
+    lm
+        world (a small T5 from scratch), world:256x4, or a T5 by Hub name or folder, e.g. google-t5/t5-base.
+    """
+    from imageless.stages.train import train
+
+    _show(train(task, data, out, encoder, lm, options), json, _trained)
+
+
+@app.command
+def caption(
+    run: Run,
+    images: Annotated[list[str], Parameter(help="Files, globs or folders; - reads paths from standard input")],
+    /,
+    *,
+    options: Annotated[PredictOptions, Flat] = PredictOptions(),
+    json: AsJson = False,
+) -> None:
+    """Say what is in pictures."""
+    from imageless import pictures
+    from imageless.stages.predict import Predictor
+
+    wanted = pictures.find(_paths(images))
+    results = list(Predictor(run, options).pictures(wanted))
+    if all(result.error for result in results):
+        raise InputError(results[0].error or "no picture could be read")
+    shown = {"run": str(run), "results": [_present(result) for result in results]}
+    _show(shown, json, lambda r: "\n".join(_line(result, len(wanted) > 1) for result in r["results"]))
+
+
+@app.command
+def evaluate(
+    run: Run,
+    data: Data,
+    /,
+    *,
+    out: Out,
+    options: Annotated[EvaluateOptions, Flat] = EvaluateOptions(),
+    json: AsJson = False,
+) -> None:
+    """Answer a whole split and score the answers."""
+    from imageless.stages.evaluate import evaluate
+
+    _show(evaluate(run, data, out, options), json, _scored)
+
+
+@app.command
+def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
+    """Score captions against references, as the official COCO scorers do, without Java.
+
+    Parameters
+    ----------
+    hypotheses
+        COCO results [{"image_id": 1, "caption": "..."}] or {"id": ["caption"]} as JSON.
+    references
+        COCO annotations {"annotations": [{"image_id": 1, "caption": "..."}]} or {"id": ["caption", ...]} as JSON.
+    """
+    from imageless.metrics.files import score_files
+
+    _show(score_files(hypotheses, references), json, _scored)
+
+
+def _paths(images: Iterable[str]) -> list[str]:
+    listed = [line.rstrip("\n") for line in sys.stdin] if "-" in images else []
+    return [path for path in images if path != "-"] + [path for path in listed if path]
+
+
+def _present(result: Any) -> dict[str, Any]:
+    """A result without what does not apply to it."""
+    return {name: value for name, value in asdict(result).items() if value is not None}
+
+
+def _line(result: dict[str, Any], named: bool) -> str:
+    said = result.get("text", f"({result.get('error')})")
+    return f"{result['image']}\t{said}" if named else said
+
+
+def _trained(result: dict[str, Any]) -> str:
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in result["final"].items())
+    return f"{result['out']}: {result['steps']:,} steps in {result['seconds']:,.0f} s, {figures}"
+
+
+def _scored(result: dict[str, Any]) -> str:
+    return "\n".join([f"n        {result['n']:,}", *(f"{name:<8} {value:.4f}" for name, value in result["scores"].items())])
+
+
+def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
+    values: dict[str, Any] = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+    print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

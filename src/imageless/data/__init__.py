@@ -1,0 +1,109 @@
+"""Readers: one per source, each a generator of records.
+
+    for record in data.read("karpathy:dataset_coco.json", split="test", images="coco"): ...
+
+A reader turns `READER:PATH?NAME=VALUE&...` into records, in the order of its file, one at a time. It opens no picture.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+
+from imageless.errors import InputError
+from imageless.pictures import is_picture_name
+from imageless.records import Record
+
+READERS = {
+    "world": "imageless.data.world",
+    "text": "imageless.data.text",
+    "jsonl": "imageless.data.jsonl",
+    "csv": "imageless.data.csv",
+    "karpathy": "imageless.data.karpathy",
+    "images": "imageless.data.images",
+    "webdataset": "imageless.data.webdataset",
+    "hf": "imageless.data.hf",
+}
+"""Each module holds a function of the reader's own name."""
+
+BY_SUFFIX = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "karpathy",
+    ".tar": "webdataset",
+    ".parquet": "hf",
+}
+
+
+def read(spec: str, split: str | None = None, images: str | None = None, limit: int | None = None) -> Iterator[Record]:
+    """The records of one DATA, all of them or those of a split.
+
+    `images` says where the pictures lie; readers whose pictures come with the data have no use for it. A DATA may carry
+    its own, which then win: `karpathy:dataset_coco.json?split=restval&images=coco`.
+    The first record is read before this returns, so that a mistake shows before any work is done.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit: expected at least 1 record, got {limit}; leave it out to read everything")
+    name, path, options = parse(spec)
+    reader = _reader(name)
+    records = reader(path, **_arguments(name, reader, {"split": split, "images": images}, options))
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"{spec}: expected at least one record, got none{f' of split {split!r}' if split else ''}")
+    return itertools.islice(itertools.chain([first], records), limit)
+
+
+def parse(spec: str) -> tuple[str, str, dict[str, str]]:
+    """Reader, path and options of a DATA word."""
+    name, _, path = spec.partition(":")
+    if name not in READERS:
+        raise InputError(_unknown(spec, name))
+    if not path and name != "world":
+        raise InputError(f"{spec}: expected {name}:PATH, got no path; say where the data lies")
+    path, options = os.path.expanduser(path), {}
+    match = re.fullmatch(r"(.*?)\?(\w+=[^&]+(?:&\w+=[^&]+)*)", path)  # a `?` of a glob is followed by no NAME=
+    if match is not None and not os.path.exists(path):
+        path = match[1]
+        options = dict(option.split("=", 1) for option in match[2].split("&"))
+    return name, path, options
+
+
+def _unknown(spec: str, name: str) -> str:
+    """The one line for a word that begins with no reader."""
+    if os.path.exists(spec):
+        return f"{spec}: expected READER:PATH, got a bare path; did you mean {_guess(spec)}:{spec}?"
+    close = difflib.get_close_matches(name, READERS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(READERS)}"
+    return f"{spec}: expected READER:PATH, got no reader called {name!r}; {hint}"
+
+
+def _guess(path: str) -> str:
+    """The reader for an existing path, by its suffix or, for a folder, by what lies in it."""
+    if not os.path.isdir(path):
+        return "images" if is_picture_name(path) else BY_SUFFIX.get(os.path.splitext(path)[1].lower(), "text")
+    suffixes = {os.path.splitext(name)[1].lower() for name in os.listdir(path)}
+    return "webdataset" if ".tar" in suffixes else "hf" if ".parquet" in suffixes else "images"
+
+
+def _reader(name: str) -> Callable[..., Iterator[Record]]:
+    return getattr(importlib.import_module(READERS[name]), name)
+
+
+def _arguments(
+    name: str, reader: Callable[..., Iterator[Record]], common: dict[str, str | None], options: dict[str, str]
+) -> dict[str, str | None]:
+    """What the reader takes of the common arguments, and all of the options or a refusal."""
+    parameters = inspect.signature(reader).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = [parameter for parameter in parameters if parameter not in ("path", "columns")]
+    unknown = [option for option in options if option not in known]
+    if unknown and not takes_any:
+        raise InputError(f"{name}: expected options among {', '.join(known)}, got {unknown[0]!r}; leave it out")
+    return {key: value for key, value in common.items() if key in known} | options

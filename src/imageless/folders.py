@@ -1,0 +1,98 @@
+"""Nothing is half-written: a folder or file gets its final name only when it is complete.
+
+Work goes on in `NAME.partial`, which a later run can resume; `publish` renames it in one step. With `overwrite` the old
+folder stays in place until the new one is ready to take its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imageless.errors import InputError
+
+
+def cache() -> Path:
+    """Where automatic embeddings and decoded pictures are kept: $IMAGELESS_CACHE, else ~/.cache/imageless."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "imageless"
+    return Path(os.environ.get("IMAGELESS_CACHE", default))
+
+
+def partial(folder: Path) -> Path:
+    """Where the work towards `folder` lies until it is complete."""
+    return folder.with_name(folder.name + ".partial")
+
+
+def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
+    """The folder to work in towards `folder`; refuses to touch anything that is already made."""
+    work = partial(folder)
+    if folder.exists() and not overwrite:
+        raise InputError(f"{folder} exists already; choose another name or add --overwrite")
+    if work.exists() and not resume:
+        if not overwrite:
+            raise InputError(f"an unfinished run lies at {work}; go on with --resume or start anew with --overwrite")
+        shutil.rmtree(work)
+    with disk_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def publish(work: Path, folder: Path) -> None:
+    """Give finished work its final name; an older folder of that name makes room only now."""
+    old = folder.with_name(folder.name + ".old")
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    work.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place, sync it, then rename it there."""
+    beside = path.with_name(path.name + ".tmp")
+    with disk_errors(path):
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The JSON object in `path`, which should be `what` (a phrase for the error line)."""
+    if not path.is_file():
+        raise InputError(f"expected {what} at {path.parent}, found no {path.name} there")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"expected {what} in {path}, but it is not readable JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"expected {what} in {path}, got a {type(value).__name__} instead of an object")
+    return value
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden folder into one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"the disk is full, {path} could not be written; free some space and --resume") from None
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise InputError(f"expected a folder to write to, {path} is read-only; choose another place") from None
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise InputError(
+                f"expected a folder at {path.parent}, found a file in the way; choose another name"
+            ) from None
+        raise

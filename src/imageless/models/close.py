@@ -1,0 +1,101 @@
+"""CLOSE: a vector and a prompt in, words out. It cannot know whether the vector was a sentence or a picture.
+
+    unit vector -> linear -> 4 vectors | embedded prompt -> T5 encoder -> T5 decoder
+
+Notable:
+- The attention mask covers the prompt's padding in the encoder too; the official model leaves it out, so that padding is
+  attended to (close/model/clip_t5_model.py @ 80f8db0).
+- An input is encoded once and repeated over its targets: for captions the encoder's work is four tokens.
+CLOSE, arXiv:2211.09778.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from imageless.models.prefix import Prefix
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The best sequences for each input, best first: (batch, n_best, length) ids and their log probabilities."""
+
+    ids: Int[Tensor, "batch n_best length"]
+    scores: Float[Tensor, "batch n_best"]
+
+
+class Close(nn.Module):
+    """A prefix in front of a T5."""
+
+    def __init__(self, lm: T5ForConditionalGeneration, dim: int, length: int = 4):
+        super().__init__()
+        self.lm = lm
+        self.prefix = Prefix(dim, length, lm.config.d_model)
+
+    def read(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+    ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
+        """What the T5 encoder makes of the vector and the prompt, with its mask."""
+        prefix = self.prefix(vectors)  # (batch, length, width)
+        words = self.lm.get_input_embeddings()(prompts)  # (batch, words, width)
+        embedded = torch.cat([prefix.to(words.dtype), words], dim=1)
+        mask = torch.cat([prompt_mask.new_ones(prefix.shape[:2]), prompt_mask], dim=1)
+        hidden = self.lm.get_encoder()(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        return hidden, mask
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, ""]:
+        """Summed cross entropy of the target tokens; -100 is padding, `owners` names each target's input."""
+        hidden, mask = self.read(vectors, prompts, prompt_mask)
+        logits = self.lm(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden[owners]),
+            attention_mask=mask[owners],
+            decoder_input_ids=self.lm._shift_right(targets),
+        ).logits
+        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100, reduction="sum")
+
+    @torch.no_grad()
+    def generate(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        beams: int = 5,
+        n_best: int = 1,
+        longest: int = 32,
+    ) -> Generated:
+        """Beam search without a length penalty, as the official evaluation does (AllenNLP beam search, width 5)."""
+        hidden, mask = self.read(vectors, prompts, prompt_mask)
+        out = self.lm.generate(  # pyright: ignore[reportCallIssue]
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),  # pyright: ignore[reportArgumentType]
+            attention_mask=mask,
+            num_beams=beams,
+            num_return_sequences=n_best,
+            max_new_tokens=longest,
+            length_penalty=0.0,
+            early_stopping=True,
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+        ids = out.sequences.unflatten(0, (-1, n_best))[:, :, 1:]  # (batch, n_best, length), without the start token
+        if beams > 1:
+            return Generated(ids, out.sequences_scores.unflatten(0, (-1, n_best)))
+        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
+        return Generated(ids, steps.masked_fill(ids.squeeze(1) == self.lm.config.pad_token_id, 0).sum(-1, keepdim=True))

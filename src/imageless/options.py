@@ -1,0 +1,160 @@
+"""The options of every verb: the same object is the Python argument, the command line's flags, a recipe and a config.json.
+
+Frozen dataclasses of plain values, and nothing heavy imported, so that `imageless --help` answers at once.
+None means "not given": the stage then takes what the task, the encoder or the machine suggests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how exactly things are computed."""
+
+    seed: int = 0
+    """Where every random draw starts."""
+    device: str | None = None
+    """cpu, cuda or mps; default: the best there is."""
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """Arithmetic of the networks; default: bfloat16 on CUDA, float32 elsewhere."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which part of the data, and where its pictures lie."""
+
+    images: str | None = None
+    """Folder or tars with the pictures, when they do not lie beside the file."""
+    limit: int | None = None
+    """Read only this many records."""
+
+
+@dataclass(frozen=True)
+class EmbedOptions(Source, Machine):
+    """How texts or pictures become a vector table."""
+
+    split: str | None = None
+    """Which split of the data; default: all of it."""
+    batch_size: int = 256
+    """Texts or pictures the encoder takes at once."""
+    overwrite: bool = False
+    """Replace a table of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
+class PretrainOptions(Source, Machine):
+    """How a dual encoder is trained on (picture, caption) pairs."""
+
+    split: str = "train"
+    """Which split of the data."""
+    image_encoder: str = "world"
+    """`world` (a small residual network, from scratch) or `timm:NAME_OR_FOLDER`."""
+    lock_image: bool = False
+    """Keep the image network as it is and learn only a head on it and the text tower (LiT)."""
+    dim: int = 256
+    """Dimensions of the shared space."""
+    hidden: int = 0
+    """Width of a hidden layer in the head on a timm network; 0 is one linear map."""
+    text_width: int = 160
+    """Width of the text tower."""
+    text_layers: int = 3
+    """Layers of the text tower."""
+    vocabulary: int = 8192
+    """Most pieces of the text tower's vocabulary, which is made from the captions."""
+    temperature: float = 0.01
+    """Starting temperature; it is learned, and the start decides how wide the modality gap is."""
+    steps: int = 5000
+    """Optimisation steps."""
+    batch_size: int = 512
+    """Pairs in a batch."""
+    captions: int = 1
+    """Captions of each picture in a step; each set is told apart on its own, and the picture is encoded once."""
+    learning_rate: float = 1e-3
+    """Peak learning rate."""
+    warmup: int = 200
+    """Steps of linear warm-up."""
+    weight_decay: float = 0.05
+    """AdamW's weight decay."""
+    clip: float | None = 1.0
+    """Largest gradient norm."""
+    word_dropout: float = 0.0
+    """Share of words left out of each caption while training."""
+    validate_every: int | None = 1000
+    """Steps between measurements of retrieval on the validation split."""
+    save_every: int = 500
+    """Steps between checkpoints."""
+    resume: bool = False
+    """Go on with the unfinished work of that name."""
+    overwrite: bool = False
+    """Replace an encoder of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
+class TrainOptions(Source, Machine):
+    """How a model learns to read vectors."""
+
+    split: str = "train"
+    """Which split of the data."""
+    setting: Literal["single", "multiple"] | None = None
+    """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
+    noise: float | None = None
+    """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
+    on: Literal["text", "images"] = "text"
+    """Learn from text vectors, or from image vectors as the upper bound does."""
+    vectors: str | None = None
+    """A vector table made by `imageless embed`; default: made as needed and kept in the cache."""
+    steps: int | None = None
+    """Optimisation steps; default: as many as `epochs` give."""
+    epochs: float = 8.0
+    """Passes over the data; 8 in the released code (close/experiments/train.py @ 80f8db0)."""
+    batch_size: int | None = None
+    """Examples in a batch; default: the task's."""
+    learning_rate: float | None = None
+    """Peak learning rate; default: 3e-4 for a pretrained language model, 1e-3 for one from scratch."""
+    warmup: int = 0
+    """Steps of linear warm-up; none in the released code."""
+    weight_decay: float = 0.0
+    """AdamW's weight decay; none in the released code."""
+    clip: float | None = 1.0
+    """Largest gradient norm."""
+    accumulate: int = 1
+    """Pieces a batch is cut into, one after the other, to save memory."""
+    prefix: int = 4
+    """Vectors of the language model's width that one image or text vector becomes."""
+    keep_case: bool = False
+    """Leave targets as they are written instead of in lower case."""
+    save_every: int = 500
+    """Steps between checkpoints."""
+    resume: bool = False
+    """Go on with the unfinished run of that name."""
+    overwrite: bool = False
+    """Replace a run of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
+class PredictOptions(Machine):
+    """How answers are searched for."""
+
+    batch_size: int = 64
+    """Pictures at once."""
+    beams: int | None = None
+    """Beam width; default: the task's (5 for captions)."""
+    n_best: int = 1
+    """How many answers to give for each picture."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Source, PredictOptions):
+    """How a whole split is answered and scored."""
+
+    split: str = "test"
+    """Which split of the data."""
+    control: Literal["shuffled"] | None = None
+    """Give every picture another picture's vector: what is left of the score needs no eyes."""
+    vectors: str | None = None
+    """An image vector table made by `imageless embed`; default: made as needed and kept in the cache."""
+    overwrite: bool = False
+    """Replace a folder of that name once the new one is complete."""

@@ -1,0 +1,156 @@
+"""Pictures to arrays: decoded by several processes, and kept decoded where a training reads them many times.
+
+PIXELS/pixels_0000.npy    uint8 (rows, 3, size, size)
+PIXELS/about.json         rows per shard, names of the pictures that could not be read; written last
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from imageless import pictures
+from imageless.errors import InputError
+from imageless.folders import disk_errors, read_json, write_json
+from imageless.records import Picture
+from imageless.screen import Progress, progress
+
+ROWS_PER_SHARD = 8192
+FEW = 256  # below this many pictures starting processes costs more than it saves
+
+
+@dataclass(frozen=True)
+class Resize:
+    """A picture squeezed to size x size as uint8 (3, size, size): all our own image towers need."""
+
+    size: int
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        if image.size != (self.size, self.size):
+            image = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture as a timm model was trained to see it, still as uint8 (3, height, width): normalising is the model's part."""
+
+    transform: Callable[[Image.Image], Tensor]
+
+    @classmethod
+    def of(cls, view: dict[str, Any]) -> View:
+        """From timm's data config: input size, crop and interpolation."""
+        from timm.data.transforms_factory import create_transform
+
+        unscaled: Any = create_transform(**{**view, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}, is_training=False)
+        return cls(unscaled)
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        return (self.transform(image) * 255).round().to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run of pictures, decoded: `rows` of the sequence asked for, their pixels, and why the others failed."""
+
+    rows: list[int]
+    pixels: Tensor
+    failed: dict[int, str]
+
+
+class _Pictures(Dataset):
+    def __init__(self, wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor]):
+        self.wanted, self.preprocess = wanted, preprocess
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+    def __getitem__(self, row: int) -> tuple[int, Tensor | str]:
+        try:
+            return row, self.preprocess(pictures.load(self.wanted[row]))
+        except InputError as error:
+            return row, str(error)
+
+
+def _collate(items: list[tuple[int, Tensor | str]]) -> Prepared:
+    good = [(row, value) for row, value in items if isinstance(value, Tensor)]
+    failed = {row: value for row, value in items if isinstance(value, str)}
+    pixels = torch.stack([value for _, value in good]) if good else torch.zeros(0)
+    return Prepared([row for row, _ in good], pixels, failed)
+
+
+def prepared(
+    wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor], batch: int = 64, workers: int | None = None
+) -> Iterator[Prepared]:
+    """Decode pictures in order, `batch` at a time, with a process per core when there are many."""
+    if workers is None:
+        workers = min(len(os.sched_getaffinity(0)), 16) if len(wanted) > FEW else 0
+    yield from DataLoader(_Pictures(wanted, preprocess), batch, num_workers=workers, collate_fn=_collate)
+
+
+class PixelTable:
+    """Decoded pictures on disk; rows by number, memory-mapped."""
+
+    def __init__(self, folder: Path):
+        about = read_json(folder / "about.json", "a complete folder of decoded pictures")
+        self.failed: dict[int, str] = {int(row): why for row, why in about["failed"].items()}
+        files = sorted(folder.glob("pixels_*.npy"))
+        self._shards = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+
+    def __len__(self) -> int:
+        return sum(len(shard) for shard in self._shards)
+
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        out = np.empty((len(rows), *self._shards[0].shape[1:]), np.uint8)
+        shards = rows // ROWS_PER_SHARD
+        for number in np.unique(shards):
+            here = shards == number
+            out[here] = self._shards[number][rows[here] % ROWS_PER_SHARD]
+        return torch.from_numpy(out)
+
+
+def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path) -> PixelTable:
+    """Decode every picture once into `folder`; finished shards are kept when a stopped run starts again."""
+    if not (folder / "about.json").is_file():
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        failed: dict[int, str] = {}
+        with progress("decoding pictures", len(wanted)) as bar:
+            for start in range(0, len(wanted), ROWS_PER_SHARD):
+                part = wanted[start : start + ROWS_PER_SHARD]
+                failed |= _decode_shard(part, preprocess, size, folder, start, bar)
+        write_json(folder / "about.json", {"rows": len(wanted), "failed": failed})
+    return PixelTable(folder)
+
+
+def _decode_shard(
+    wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path, start: int, bar: Progress
+) -> dict[int, str]:
+    """One shard and a note of what failed in it; a shard that is there already is kept."""
+    shard = folder / f"pixels_{start // ROWS_PER_SHARD:04d}.npy"
+    note = shard.with_suffix(".json")
+    if note.is_file():
+        bar.advance(len(wanted))
+        return {int(row): why for row, why in read_json(note, "decoded pictures").items()}
+    block = np.zeros((len(wanted), 3, size, size), np.uint8)
+    failed: dict[int, str] = {}
+    for piece in prepared(wanted, preprocess):
+        if piece.rows:
+            block[piece.rows] = piece.pixels.numpy()
+        failed |= {start + row: why for row, why in piece.failed.items()}
+        bar.advance(len(piece.rows) + len(piece.failed))
+    with disk_errors(folder):
+        beside = folder / "beside.npy"
+        np.save(beside, block, allow_pickle=False)
+        beside.replace(shard)
+    write_json(note, failed)
+    return failed

@@ -1,0 +1,148 @@
+"""A run folder: everything a trained model needs, except the frozen encoder, which is named with its fingerprint.
+
+RUN/config.json          format version, task, encoder, options, data, final loss; written last
+RUN/model.safetensors    prefix and language model
+RUN/lm/                  the language model's config and tokenizer
+RUN/log.jsonl, tensorboard/, README.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imageless.errors import InputError
+from imageless.folders import read_json, write_json, write_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from imageless.encoders.base import Encoder
+    from imageless.models.close import Close
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EncoderName:
+    """Which frozen encoder a run belongs to."""
+
+    name: str
+    fingerprint: str
+    dim: int
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What config.json says."""
+
+    task: str
+    setting: str | None
+    on: str
+    encoder: EncoderName
+    lm: str
+    prefix: int
+    noise: float
+    data: list[str]
+    examples: int
+    options: dict[str, Any]
+    final: dict[str, float]
+    model: str = "close"
+    format: int = FORMAT
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def save(folder: Path, model: Close, tokenizer: PreTrainedTokenizerBase, config: RunConfig) -> None:
+    """Write weights, language model config, tokenizer and card; config.json comes last and makes the folder a run."""
+    from safetensors.torch import save_file
+
+    from imageless.models.language import quiet
+
+    weights = {name: weight.detach().contiguous().cpu() for name, weight in model.named_parameters()}
+    save_file(weights, folder / "model.safetensors")
+    with quiet():
+        model.lm.config.save_pretrained(folder / "lm")
+        tokenizer.save_pretrained(folder / "lm")
+    write_text(folder / "README.md", _card(config))
+    write_json(folder / "config.json", asdict(config))
+
+
+def read_config(folder: Path) -> RunConfig:
+    """What a run says of itself, without loading it."""
+    values = read_json(folder / "config.json", "a finished run (make one with `imageless train`)")
+    if values.get("format") != FORMAT:
+        raise InputError(
+            f"expected a run of format {FORMAT}, {folder} has format {values.get('format')!r}; train it again or update imageless"
+        )
+    try:
+        return RunConfig(**{**values, "encoder": EncoderName(**values["encoder"])})
+    except (TypeError, KeyError) as error:
+        raise InputError(f"the config.json of {folder} is damaged ({error}); train the run again") from None
+
+
+def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTrainedTokenizerBase]:
+    """Config, model (eval mode) and tokenizer of a run."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+
+    from imageless.models.close import Close
+    from imageless.models.language import quiet
+
+    config = read_config(folder)
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder / "lm")
+            lm_config = T5Config.from_pretrained(folder / "lm")
+        with torch.device("meta"):
+            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix)
+        weights = load_file(folder / "model.safetensors", device=device)
+        expected = dict(model.named_parameters())
+        if weights.keys() != expected.keys():
+            raise ValueError(f"weights {sorted(weights.keys() ^ expected.keys())[:3]} do not fit")
+        model.load_state_dict(weights, strict=False, assign=True)
+        model.lm.tie_weights()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the run {folder} is damaged ({str(error).splitlines()[0][:160]}); train it again or fetch it anew"
+        ) from None
+    return config, model.eval().requires_grad_(False), tokenizer
+
+
+def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
+    """Refuse an encoder other than the one the run was trained with."""
+    if (encoder.fingerprint, encoder.dim) != (config.encoder.fingerprint, config.encoder.dim):
+        raise InputError(
+            f"expected the encoder {config.encoder.name} ({config.encoder.dim} dimensions, {config.encoder.fingerprint[:12]}) this run "
+            f"was trained with, got {encoder.name} ({encoder.dim} dimensions, {encoder.fingerprint[:12]}); train again with the new one"
+        )
+
+
+def _card(config: RunConfig) -> str:
+    """The model card."""
+    learned = "text alone: no picture was opened" if config.on == "text" else "image vectors (the upper bound)"
+    setting = f" ({config.setting})" if config.setting else ""
+    return f"""---
+library_name: imageless
+tags: [image-captioning, text-only-training, close]
+pipeline_tag: image-to-text
+---
+
+# A {config.task} model that learned from {learned}
+
+| | |
+|---|---|
+| task | {config.task}{setting} |
+| encoder (frozen, not included) | `{config.encoder.name}`, {config.encoder.dim} dimensions, fingerprint `{config.encoder.fingerprint[:12]}` |
+| language model | `{config.lm}` with a prefix of {config.prefix} |
+| noise w | {config.noise} |
+| data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |
+| final loss | {config.final.get("loss", float("nan")):.3f} |
+
+```bash
+imageless caption THIS_FOLDER photo.jpg
+```
+
+Method: CLOSE, arXiv:2211.09778.
+"""

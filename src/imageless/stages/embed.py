@@ -1,0 +1,201 @@
+"""Stage 1: a frozen encoder turns texts or pictures into a vector table on disk, once.
+
+Work is cut into shards; a stopped run keeps the shards it finished. A picture that cannot be read is skipped, named in
+about.json and counted, and never stops the rest. `texts` and `images` do the same into the cache for the other stages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from imageless import data, encoders
+from imageless.encoders.base import Encoder
+from imageless.errors import InputError
+from imageless.folders import begin, cache, publish, read_json, write_json
+from imageless.options import EmbedOptions
+from imageless.pixels import prepared
+from imageless.records import Picture
+from imageless.screen import progress
+from imageless.vectors import SHARD_ROWS, About, ShardWriter, VectorTable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What embedding left behind."""
+
+    out: Path
+    seconds: float
+    rows: int
+    skipped: int
+
+
+def embed(
+    sources: Sequence[str], out: Path, encoder: str, of: Literal["text", "image"], options: EmbedOptions
+) -> Embedded:
+    """Write the vector table of every caption, or of every picture, in the joined data to `out`."""
+    began = time.monotonic()
+    records = (r for source in sources for r in data.read(source, options.split, options.images, options.limit))
+    begin(out, options.overwrite, resume=True)
+    if of == "text":
+        names = list(dict.fromkeys(caption for record in records for caption in record.captions))
+        _expect_some(names, "captions", sources)
+        model = encoders.load(encoder, options.device, options.dtype)
+        table = _embed_texts(names, model, out, options.batch_size)
+    else:
+        pictures = {record.image.name: record.image for record in records if record.image is not None}
+        _expect_some(list(pictures), "pictures", sources)
+        model = encoders.load(encoder, options.device, options.dtype)
+        table = _embed_images(list(pictures.values()), model, out, options.batch_size)
+    return Embedded(out, time.monotonic() - began, len(table), len(table.about.skipped))
+
+
+def texts(wanted: Iterable[str], encoder: Encoder, batch_size: int = 256) -> VectorTable:
+    """The table of these texts by this encoder: from the cache, or made and kept there."""
+    names = list(dict.fromkeys(wanted))
+    out = _cached("text", encoder, names)
+    return VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
+
+
+def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) -> VectorTable:
+    """The table of these pictures by this encoder: from the cache, or made and kept there."""
+    pictures = {picture.name: picture for picture in wanted}
+    out = _cached("image", encoder, [f"{name} {picture.stamp}" for name, picture in pictures.items()])
+    return VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
+
+
+def _embed_texts(names: list[str], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
+    """Shard by shard; within a shard texts of like length go together, and come back in their order."""
+    if "text" not in encoder.sides:
+        raise InputError(
+            f"expected an encoder that reads text, {encoder.name} only sees pictures; e.g. open_clip:ViT-L-14/openai"
+        )
+    writer = _writer(out, "text", encoder, names)
+    truncated = 0
+    with progress("embedding texts", len(names)) as bar:
+        for number, start in enumerate(range(0, len(names), SHARD_ROWS)):
+            shard = names[start : start + SHARD_ROWS]
+            truncated += encoder.truncated(shard)
+            if writer.done(number):
+                bar.advance(len(shard))
+                continue
+            vectors = np.empty((len(shard), encoder.dim), np.float32)
+            by_length = sorted(range(len(shard)), key=lambda row: len(shard[row]))
+            for first in range(0, len(shard), batch_size):
+                rows = by_length[first : first + batch_size]
+                vectors[rows] = encoder.texts([shard[row] for row in rows]).cpu().numpy()
+                bar.advance(len(rows))
+            writer.write(number, shard, _finite(vectors, shard, encoder))
+    if truncated:
+        log.warning("%d of %d texts are longer than %s reads and were cut", truncated, len(names), encoder.name)
+    return _finish(writer, out, encoder, "text", names, {}, truncated)
+
+
+def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
+    writer = _writer(out, "image", encoder, [picture.name for picture in pictures])
+    skipped: dict[str, str] = {}
+    kept: list[str] = []
+    with progress("embedding pictures", len(pictures)) as bar:
+        for number, start in enumerate(range(0, len(pictures), SHARD_ROWS)):
+            shard = pictures[start : start + SHARD_ROWS]
+            if writer.done(number):
+                names = writer.names(number)
+                lost = {picture.name for picture in shard} - set(names)
+                skipped |= dict.fromkeys(lost, "could not be read")
+                kept += names
+                bar.advance(len(shard))
+                continue
+            names, parts = [], []
+            for piece in prepared(shard, encoder.preprocess, batch_size):
+                skipped |= {shard[row].name: why for row, why in piece.failed.items()}
+                if piece.rows:
+                    names += [shard[row].name for row in piece.rows]
+                    parts.append(encoder.images(piece.pixels).cpu().numpy())
+                bar.advance(len(piece.rows) + len(piece.failed))
+            vectors = np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
+            writer.write(number, names, _finite(vectors, names, encoder))
+            kept += names
+    if skipped:
+        first = next(iter(skipped.values()))
+        log.warning(
+            "%d of %d pictures could not be read and are skipped, the first: %s", len(skipped), len(pictures), first
+        )
+    if not kept:
+        raise InputError(
+            f"expected pictures, none of {len(pictures)} could be read; the first: {next(iter(skipped.values()))}"
+        )
+    return _finish(writer, out, encoder, "image", kept, skipped, 0)
+
+
+def _writer(out: Path, side: str, encoder: Encoder, names: list[str]) -> ShardWriter:
+    """A writer that goes on with unfinished work towards `out`, if it was the same work."""
+    work = begin(out, overwrite=True, resume=True)
+    task = {"side": side, "fingerprint": encoder.fingerprint, "content": _content(names)}
+    started = work / "started.json"
+    if started.is_file() and read_json(started, "unfinished embedding") != task:
+        shutil.rmtree(work)
+        work.mkdir()
+    write_json(started, task)
+    return ShardWriter(work, side)
+
+
+def _finish(
+    writer: ShardWriter,
+    out: Path,
+    encoder: Encoder,
+    side: str,
+    names: list[str],
+    skipped: dict[str, str],
+    truncated: int,
+) -> VectorTable:
+    about = About(
+        side=side,
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        dim=encoder.dim,
+        rows=len(names),
+        shards=writer.count(),
+        content=_content(names),
+        skipped=skipped,
+        truncated=truncated,
+    )
+    writer.finish(about)
+    (writer.folder / "started.json").unlink()
+    publish(writer.folder, out)
+    return VectorTable(out)
+
+
+def _cached(side: str, encoder: Encoder, names: list[str]) -> Path:
+    return cache() / "tables" / f"{side}-{encoder.fingerprint[:12]}-{_content(names)[:20]}"
+
+
+def _content(names: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _finite(vectors: np.ndarray, names: Sequence[str], encoder: Encoder) -> np.ndarray:
+    bad = ~np.isfinite(vectors.astype(np.float16)).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"expected finite vectors, {encoder.name} gave {int(bad.sum())} that are not, the first for "
+            f"{names[int(np.argmax(bad))][:80]!r}; is the checkpoint complete? try --dtype float32"
+        )
+    return vectors
+
+
+def _expect_some(names: Sequence[str], what: str, sources: Sequence[str]) -> None:
+    if not names:
+        raise InputError(f"expected {what} in {', '.join(sources)}, found none")

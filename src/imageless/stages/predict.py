@@ -1,0 +1,122 @@
+"""Stage 3: picture vectors go where text vectors went, and the model says what it reads.
+
+Nothing bridges the gap here: no adapter, no noise. The run knows which encoder it belongs to and refuses any other.
+CLOSE, arXiv:2211.09778.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from imageless import encoders, pixels, runs, tasks
+from imageless.encoders.base import Encoder
+from imageless.options import PredictOptions
+from imageless.records import Picture
+from imageless.screen import progress
+from imageless.tokens import Ragged, encode
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One thing the model would say, with its log probability."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says about one picture, or why it could not be read."""
+
+    image: str
+    text: str | None
+    score: float | None
+    nbest: list[Answer] = field(default_factory=list)
+    error: str | None = None
+
+
+class Predictor:
+    """A loaded run with its frozen encoder."""
+
+    def __init__(self, run: Path, options: PredictOptions, encoder: Encoder | None = None):
+        self.options = options
+        self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.config, self.model, self.tokenizer = runs.load(run, self.device)
+        if options.dtype == "bfloat16":
+            self.model.to(torch.bfloat16)
+        self.defaults = tasks.task(self.config.task).defaults(self.config.setting)
+        self._encoder = encoder
+
+    @property
+    def encoder(self) -> Encoder:
+        """The run's frozen encoder, loaded when it is first needed."""
+        if self._encoder is None:
+            self._encoder = encoders.load(self.config.encoder.name, self.options.device, self.options.dtype)
+        runs.expect_encoder(self.config, self._encoder)
+        return self._encoder
+
+    def pictures(self, pictures: Sequence[Picture], prompts: Sequence[str] | None = None) -> Iterator[Prediction]:
+        """What the model says about each picture, in order; one that cannot be read is named and passed over."""
+        prompts = prompts or [""] * len(pictures)
+        start = 0
+        with progress("captioning", len(pictures)) as bar:
+            for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
+                size = len(piece.rows) + len(piece.failed)
+                vectors = self.encoder.images(piece.pixels) if piece.rows else torch.zeros(0, self.config.encoder.dim)
+                answers = self.vectors(F.normalize(vectors, dim=-1), [prompts[row] for row in piece.rows])
+                said = dict(zip(piece.rows, answers, strict=True))
+                for row in range(start, start + size):
+                    if row in said:
+                        yield _prediction(pictures[row].name, said[row])
+                    else:
+                        log.warning("%s", piece.failed[row])
+                        yield Prediction(pictures[row].name, None, None, error=piece.failed[row])
+                start += size
+                bar.advance(size)
+
+    def vectors(self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str]) -> list[list[Answer]]:
+        """The best answers for unit vectors, whichever side they came from."""
+        if not len(vectors):
+            return []
+        asked = (
+            Ragged.of([[]] * len(prompts))
+            if not any(prompts)
+            else encode(self.tokenizer, prompts, self.defaults.longest_prompt)
+        )
+        ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))
+        mask = (torch.arange(ids.shape[1]) < torch.from_numpy(asked.lengths)[:, None]).long()
+        generated = self.model.generate(
+            vectors.to(
+                self.device, self.model.prefix.project.weight.dtype
+            ),  # the swap: pictures, where train.py had sentences
+            ids.to(self.device),
+            mask.to(self.device),
+            beams=self.options.beams or self.defaults.beams,
+            n_best=self.options.n_best,
+            longest=self.defaults.longest_target,
+        )
+        words = self.tokenizer.batch_decode(generated.ids.flatten(0, 1), skip_special_tokens=True)
+        scores = generated.scores.flatten().tolist()
+        answers = [Answer(text.strip(), _rounded(score)) for text, score in zip(words, scores, strict=True)]
+        n_best = self.options.n_best
+        return [answers[first : first + n_best] for first in range(0, len(answers), n_best)]
+
+
+def _prediction(name: str, answers: list[Answer]) -> Prediction:
+    return Prediction(name, answers[0].text, answers[0].score, answers)
+
+
+def _rounded(score: float) -> float:
+    return round(score, 4) if math.isfinite(score) else -1e9

@@ -1,0 +1,267 @@
+"""Stage 0a, optional: contrastive pre-training on (picture, caption) pairs -> an encoder folder.
+
+The one stage that opens pictures while learning. Each step takes a batch of pictures, one caption of each, and asks both
+towers to find the pairs among all combinations. With the image network locked (LiT) its features are computed once.
+CLIP, arXiv:2103.00020; LiT, arXiv:2111.07991.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imageless import data, draws, loop
+from imageless.encoders import folder as encoder_folder
+from imageless.errors import InputError
+from imageless.folders import begin, cache, publish
+from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, contrastive_loss
+from imageless.options import PretrainOptions
+from imageless.pixels import Resize, View, decode
+from imageless.records import Record
+from imageless.screen import progress
+from imageless.tokens import encode, train_tokenizer
+
+log = logging.getLogger(__name__)
+RETRIEVED = 1000  # pictures and captions between which the validation retrieves, as CLIP's 1K test sets
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What pretraining left behind."""
+
+    out: Path
+    seconds: float
+    steps: int
+    final: dict[str, float]
+
+
+def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pretrained:
+    """Train a dual encoder on the joined data and write it to `out`; under torchrun every process takes its share."""
+    processes = loop.processes(options.device)
+    with processes.main_process_first():
+        work = begin(out, options.overwrite, options.resume or not processes.is_main_process)
+        records = _paired(sources, options.split, options)
+        held_out = _held_out(sources[0], options)
+        config, backbone = _shape(options)
+        tokenizer = train_tokenizer((text for r in records for text in r.captions), options.vocabulary, lower_case=True)
+        torch.manual_seed(options.seed)
+        model = DualEncoder(replace(config, vocabulary=len(tokenizer)), options.temperature, backbone)
+        job = _Contrast(model, tokenizer, records, held_out, options)
+    plan = loop.LoopOptions(
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        betas=(0.9, 0.98),  # CLIP, arXiv:2103.00020 appendix F
+        clip=options.clip,
+        save_every=options.save_every,
+        validate_every=options.validate_every,
+        seed=options.seed,
+        device=options.device,
+        dtype=options.dtype,
+    )
+    result = loop.run(job, plan, work)
+    final = {"loss": result.loss, **job.validate()}
+    if processes.is_main_process:
+        loop.discard_checkpoints(work)
+        trained = {"data": list(sources), "options": asdict(options), "final": final, "seconds": round(result.seconds)}
+        encoder_folder.save(work, model, tokenizer, trained)
+        publish(work, out)
+    processes.wait_for_everyone()
+    return Pretrained(out, result.seconds, result.steps, final)
+
+
+class _Contrast:
+    """The loop's job: a batch of pictures, one caption of each."""
+
+    def __init__(
+        self,
+        model: DualEncoder,
+        tokenizer: Any,
+        records: list[Record],
+        held_out: list[Record],
+        options: PretrainOptions,
+    ):
+        self.model = model
+        self.options = options
+        self.inputs = _Inputs(model, records, options.lock_image)
+        records = [records[row] for row in self.inputs.records]
+        self.captions = encode(
+            tokenizer, [text for record in records for text in record.captions], model.config.text_length
+        )
+        counts = np.array([len(record.captions) for record in records])
+        self.first, self.counts = np.cumsum(counts) - counts, counts
+        self.order = draws.Order(len(records), options.batch_size, options.seed)
+        self.held_out = _Inputs(model, held_out, options.lock_image) if held_out else None
+        if self.held_out:
+            held_out = [held_out[row] for row in self.held_out.records]
+        self.held_captions = encode(tokenizer, [record.captions[0] for record in held_out], model.config.text_length)
+
+    def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
+        rows = self.order(step)
+        mine = part.rows(len(rows))
+        chosen = draws.choices(self.options.seed, step, self.counts[rows], self.options.captions)
+        captions = (
+            self.first[rows[mine], None] + chosen[mine]
+        ).T.ravel()  # first one caption of every picture, then the next
+        words = torch.from_numpy(self.captions.padded(captions, fill=0))
+        mask = words != 0
+        if self.options.word_dropout:
+            draw = np.random.default_rng(draws.key(self.options.seed, "words", step, part.index))
+            kept = torch.from_numpy(draw.random(words.shape) >= self.options.word_dropout)
+            mask &= kept | (words == 1)  # the end token stays, so that no sentence is empty
+        return {"pixels": self.inputs[rows[mine]], "ids": words, "mask": mask}
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
+        images, texts, scale = model(**batch)
+        with torch.autocast(images.device.type, enabled=False):  # logits of up to 100 need more than bfloat16's digits
+            images, sets = images.float(), texts.float().chunk(self.options.captions)
+            losses = [self._pairs(images, texts, scale, part) for texts in sets]
+            return torch.stack(losses).mean()
+
+    def _pairs(self, images: Tensor, texts: Tensor, scale: Tensor, part: loop.Part) -> Tensor:
+        if part.count == 1:
+            return contrastive_loss(images, texts, scale)
+        from torch.distributed.nn.functional import all_gather
+
+        everyone = torch.cat(all_gather(images)), torch.cat(all_gather(texts))
+        return contrastive_loss(images, texts, scale, part.index * len(images), *everyone) / part.count
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Retrieval among held-out pictures and their first captions, and how far the two sides lie apart."""
+        if self.held_out is None:
+            return {}
+        rows = np.arange(len(self.held_out))
+        device = self.model.logit_scale.device
+        images = F.normalize(
+            torch.cat([self.model.images(self.held_out[part].to(device)) for part in np.array_split(rows, 8)]).float(),
+            dim=-1,
+        )
+        words = torch.from_numpy(self.held_captions.padded(rows, fill=0)).to(device)
+        texts = F.normalize(self.model.text(words, words != 0).float(), dim=-1)
+        similar = images @ texts.T
+        unrelated = (similar.sum() - similar.diagonal().sum()) / (similar.numel() - len(similar))
+        between = texts @ texts.T
+        return {
+            "image_to_text_r1": _recall(similar, 1),
+            "image_to_text_r5": _recall(similar, 5),
+            "text_to_image_r1": _recall(similar.T, 1),
+            "text_to_image_r5": _recall(similar.T, 5),
+            "paired": float(similar.diagonal().mean()),
+            "unrelated": float(unrelated),
+            "caption_caption": float((between.sum() - between.diagonal().sum()) / (between.numel() - len(between))),
+            "centroid_distance": float((images.mean(0) - texts.mean(0)).norm()),
+            "logit_scale": float(self.model.logit_scale.exp()),
+        }
+
+
+class _Inputs:
+    """What the image tower is fed, by record: decoded pixels from disk, or a locked network's features of them."""
+
+    def __init__(self, model: DualEncoder, records: list[Record], locked: bool):
+        pictures = {
+            record.image.name: record.image for record in records if record.image
+        }  # each once, however often shown
+        place = {name: row for row, name in enumerate(pictures)}
+        rows = np.array([place[record.image.name] for record in records if record.image])
+        config = model.config
+        preprocess = View.of(config.view) if config.view else Resize(config.image_size)
+        named = [repr(config.view), *(f"{name} {picture.stamp}" for name, picture in pictures.items())]
+        content = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
+        self.pixels = decode(list(pictures.values()), preprocess, config.image_size, cache() / "pixels" / content)
+        readable = np.array([row not in self.pixels.failed for row in rows])
+        if not readable.all():
+            first = next(iter(self.pixels.failed.values()))
+            log.warning(
+                "%d of %d pictures could not be read and are left out, the first: %s",
+                (~readable).sum(),
+                len(rows),
+                first,
+            )
+        self.records = np.flatnonzero(readable)
+        """Which of the records have a readable picture."""
+        self.rows = rows[self.records]
+        self.features = self._features(model) if locked else None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        if self.features is not None:
+            return self.features[torch.from_numpy(self.rows[rows])]
+        return self.pixels[self.rows[rows]]
+
+    @torch.no_grad()
+    def _features(self, model: DualEncoder) -> Tensor:
+        """A locked network's features of every picture, computed once."""
+        parts = []
+        with progress("looking at pictures", len(self.pixels)) as bar:
+            for rows in np.array_split(np.arange(len(self.pixels)), max(1, len(self.pixels) // 64)):
+                parts.append(model.eval().features(self.pixels[rows]))
+                bar.advance(len(rows))
+        return torch.cat(parts)
+
+
+def _recall(similar: Tensor, k: int) -> float:
+    """Share of rows whose own column is among the k most similar."""
+    own = similar.diagonal().unsqueeze(1)
+    return float(((similar > own).sum(1) < k).float().mean())
+
+
+def _paired(sources: Sequence[str], split: str, options: PretrainOptions) -> list[Record]:
+    found = [r for source in sources for r in data.read(source, split, options.images, options.limit)]
+    records = [record for record in found if record.image is not None and record.captions]
+    if len(records) < 2:
+        raise InputError(
+            f"expected pictures with captions in {', '.join(sources)} ({split}), found {len(records)} pairs"
+        )
+    if len(records) < len(found):
+        log.warning(
+            "%d of %d records have no picture or no caption and are left out", len(found) - len(records), len(found)
+        )
+    return records
+
+
+def _held_out(source: str, options: PretrainOptions) -> list[Record]:
+    try:
+        return [r for r in data.read(source, "val", options.images, RETRIEVED) if r.image is not None and r.captions]
+    except InputError:
+        log.info("%s has no validation split: no retrieval is measured", source)
+        return []
+
+
+def _shape(options: PretrainOptions) -> tuple[DualEncoderConfig, nn.Module | None]:
+    """The towers' shape, and the body of a timm model if the image tower stands on one."""
+    config = DualEncoderConfig(dim=options.dim, text_width=options.text_width, text_layers=options.text_layers)
+    prefix, _, name = options.image_encoder.partition(":")
+    if prefix == "world" and not name:
+        if options.lock_image:
+            raise InputError(
+                "expected a pretrained image network to lock, world starts from scratch; e.g. --image-encoder timm:resnet50"
+            )
+        return config, None
+    if prefix != "timm" or not name:
+        raise InputError(f"expected --image-encoder world or timm:NAME_OR_FOLDER, got {options.image_encoder!r}")
+    from imageless.encoders.timm import load
+
+    encoder = load(name, device="cpu")
+    backbone = encoder.model if options.lock_image else encoder.model.requires_grad_(True)
+    shape = replace(
+        config,
+        image=encoder.architecture,
+        image_arguments=dict(encoder.arguments),
+        view=encoder.view,
+        image_features=encoder.dim,
+        hidden=options.hidden,
+    )
+    return shape, backbone

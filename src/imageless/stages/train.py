@@ -1,0 +1,224 @@
+"""Stage 2: text vectors -> adapter -> language model -> a run folder. No picture is opened.
+
+The model is handed a vector and learns to say what the sentence behind it said. It cannot tell that the vector was a
+sentence; `predict` will hand it pictures.
+CLOSE, arXiv:2211.09778; settings of the released code: close/experiments/train.py @ 80f8db0.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imageless import data, draws, encoders, loop, runs, tasks
+from imageless.adapters import Noise
+from imageless.encoders.base import Encoder
+from imageless.errors import InputError
+from imageless.folders import begin, publish
+from imageless.models.close import Close
+from imageless.models.language import from_scratch, load_t5
+from imageless.options import TrainOptions
+from imageless.pack import Pack, pack
+from imageless.stages import embed
+from imageless.tokens import Ragged, encode
+from imageless.vectors import VectorTable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+PAPER_NOISE = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 section 3.1
+FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
+FROM_SCRATCH_RATE = 1e-3  # a small T5 of our own; docs/log.md
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training left behind."""
+
+    out: Path
+    seconds: float
+    steps: int
+    final: dict[str, float]
+
+
+def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, options: TrainOptions) -> Trained:
+    """Train a model for `task` on the joined data and write it to `out`."""
+    if options.resume and (out / "config.json").is_file():
+        config = runs.read_config(out)
+        log.info("%s is complete already", out)
+        return Trained(out, 0.0, 0, config.final)
+    work = begin(out, options.overwrite, options.resume)
+    asked = tasks.task(task)
+    records, setting = asked.choose(_records(sources, options), options.setting)
+    defaults = asked.defaults(setting)
+    packed = pack(asked.examples(records, setting, options.on), _case(options), options.on)
+    if not len(packed):
+        raise InputError(_nothing_to_learn(sources, setting, options))
+    frozen = encoders.load(encoder, options.device)
+    packed, table = _vectors(packed, frozen, options)
+    noise = _noise(options, frozen, f"{task}-{setting}")
+    torch.manual_seed(options.seed)
+    model, tokenizer = _model(lm, packed, frozen.dim, options)
+    job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
+    plan = _plan(job.order, from_scratch(lm) is not None, options)
+    result = loop.run(job, plan, work)
+    loop.discard_checkpoints(work)
+    final = {"loss": result.loss}
+    named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
+    kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
+    config = runs.RunConfig(
+        task,
+        setting,
+        options.on,
+        named,
+        lm,
+        options.prefix,
+        noise,
+        list(sources),
+        len(packed),
+        kept,
+        final,
+        versions=_versions(),
+    )
+    runs.save(work, model, tokenizer, config)
+    publish(work, out)
+    return Trained(out, result.seconds, result.steps, final)
+
+
+class _Learning:
+    """The loop's job: vectors of a batch of scenes in, their targets out."""
+
+    def __init__(
+        self,
+        model: Close,
+        tokenizer: PreTrainedTokenizerBase,
+        packed: Pack,
+        table: VectorTable,
+        adapter: Noise,
+        defaults: tasks.Defaults,
+        options: TrainOptions,
+    ):
+        self.model, self.packed, self.table, self.adapter, self.options = model, packed, table, adapter, options
+        self.prompts = encode(tokenizer, packed.prompts, defaults.longest_prompt)
+        if packed.prompts == [""]:
+            self.prompts = Ragged.of([[]])  # nothing is asked: the encoder reads the vector alone
+        self.targets = encode(tokenizer, packed.targets, defaults.longest_target)
+        words, owners = (
+            self.targets.lengths[packed.targets_of.values],
+            np.repeat(np.arange(len(packed)), packed.targets_of.lengths),
+        )
+        self.words = np.bincount(owners, weights=words, minlength=len(packed)).astype(np.int64)
+        longest = np.zeros(len(packed), np.int64)
+        np.maximum.at(longest, owners, words)
+        self.order = draws.Order(len(packed), options.batch_size or defaults.batch_size, options.seed, longest)
+
+    def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
+        rows = self.order(step)
+        mine = part.rows(len(rows))
+        chosen = rows[mine]
+        targets, owners = self.packed.targets_of.flat(chosen)
+        prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
+        lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
+        return {
+            "vectors": self.table.scenes(
+                self.packed.scene_of, chosen
+            ),  # the swap: here sentences, in predict.py pictures
+            "normal": draws.normal(self.options.seed, step, len(rows), self.table.dim)[mine],
+            "prompts": prompts,
+            "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
+            "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
+            "owners": torch.from_numpy(owners),
+            "words": torch.tensor(float(self.words[rows].sum())),
+        }
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
+        vectors = self.adapter(batch.pop("vectors"), batch.pop("normal"))
+        words = batch.pop("words")
+        return model(vectors, **batch) / words
+
+    def validate(self) -> dict[str, float]:
+        return {}
+
+
+def _records(sources: Sequence[str], options: TrainOptions) -> Iterator:
+    for source in sources:
+        yield from data.read(source, options.split, options.images, options.limit)
+
+
+def _case(options: TrainOptions):
+    return str if options.keep_case else str.lower  # targets in lower case, as in the released code
+
+
+def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pack, VectorTable]:
+    """The table of the side that is learned from, and the pack with its scenes as rows of that table."""
+    named = (encoder.name, encoder.fingerprint, encoder.dim)
+    if options.on == "text":
+        table = VectorTable(options.vectors) if options.vectors else embed.texts(packed.scenes, encoder)
+        table.expect(*named, side="text")
+        rows = table.rows(packed.scenes)[packed.scene_of.values]
+        return replace(packed, scene_of=Ragged(rows, packed.scene_of.offsets)), table
+    table = VectorTable(options.vectors) if options.vectors else embed.images(packed.pictures, encoder)
+    table.expect(*named, side="image")
+    readable = np.array([picture.name not in table.about.skipped for picture in packed.pictures])
+    packed = packed.only(np.flatnonzero(readable))
+    rows = table.rows(picture.name for picture in packed.pictures)
+    return replace(packed, scene_of=Ragged(rows, np.arange(len(rows) + 1))), table
+
+
+def _noise(options: TrainOptions, encoder: Encoder, setting: str) -> float:
+    """w: the one given, or the one kept with the encoder; none where the model learns from pictures themselves."""
+    if options.noise is not None:
+        return options.noise
+    if options.on == "images":
+        return 0.0
+    if setting not in encoder.noise:
+        log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, PAPER_NOISE)
+    return encoder.noise.get(setting, PAPER_NOISE)
+
+
+def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:
+    def texts() -> Iterator[str]:
+        yield from packed.targets
+        yield from packed.prompts
+
+    language_model, tokenizer = load_t5(lm, texts)
+    return Close(language_model, dim, options.prefix), tokenizer
+
+
+def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
+    return loop.LoopOptions(
+        steps=options.steps or max(1, round(options.epochs * order.steps_per_epoch)),
+        learning_rate=options.learning_rate or (FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE),
+        warmup=options.warmup,
+        weight_decay=options.weight_decay,
+        clip=options.clip,
+        accumulate=options.accumulate,
+        save_every=options.save_every,
+        seed=options.seed,
+        device=options.device,
+        dtype=options.dtype,
+    )
+
+
+def _nothing_to_learn(sources: Sequence[str], setting: str, options: TrainOptions) -> str:
+    where = f"{', '.join(sources)} ({options.split})"
+    if options.on == "images":
+        return f"expected pictures with captions in {where}, found none; say where the pictures lie with --images"
+    if setting == "multiple":
+        return f"expected scenes with several captions in {where} for the multiple setting, found none; use --setting single"
+    return f"expected captions in {where}, found none"
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "transformers", "open-clip-torch")}

@@ -1,0 +1,77 @@
+"""Captioning: a picture in, a sentence about it out.
+
+    single      scene ("two dogs in the snow",)                    targets ("two dogs in the snow",)
+    multiple    scene ("two dogs in the snow",)                    targets (the scene's other captions)
+    on images   image vector                                       targets (all captions)
+
+Settings and lengths: CLOSE, arXiv:2211.09778 section 3.2, close/experiments/train.py @ 80f8db0. The score is CIDEr-D with
+BLEU and ROUGE-L beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Literal
+
+from imageless.errors import InputError
+from imageless.metrics import captions as metric
+from imageless.records import Example, Record
+from imageless.tasks.base import Defaults
+
+log = logging.getLogger(__name__)
+
+Setting = Literal["single", "multiple"]
+LOOKED_AT = 1000  # records by which the setting is chosen when none is named
+BATCH = {"single": 128, "multiple": 32}  # inputs; a scene's input comes with about four targets (close @ 80f8db0)
+
+
+def defaults(setting: str | None) -> Defaults:
+    """32 new tokens, beam 5 (close/experiments/train.py, eval.py @ 80f8db0)."""
+    return Defaults(longest_prompt=1, longest_target=32, beams=5, batch_size=BATCH[setting or "single"])
+
+
+def choose(records: Iterable[Record], setting: str | None) -> tuple[Iterator[Record], str]:
+    """The records, unread, and the setting: the one named, or multiple where scenes have several captions."""
+    records = iter(records)
+    if setting is None:
+        first = list(islice(records, LOOKED_AT))
+        several = sum(len(record.captions) > 1 for record in first)
+        setting = "multiple" if several > len(first) / 2 else "single"
+        records = chain(first, records)
+    return records, setting
+
+
+def examples(records: Iterable[Record], setting: str, on: str) -> Iterator[Example]:
+    """What the model learns from: every caption as an input in turn, or every picture once."""
+    alone = 0
+    for record in records:
+        captions = record.captions
+        if on == "images":
+            if captions and record.image is not None:
+                yield Example(record.key, captions, "", captions, record.image)
+        elif setting == "single":
+            for number, caption in enumerate(captions):
+                yield Example(f"{record.key}#{number}", (caption,), "", (caption,))
+        elif len(captions) < 2:
+            alone += 1
+        else:
+            for number, caption in enumerate(captions):
+                yield Example(f"{record.key}#{number}", (caption,), "", captions[:number] + captions[number + 1 :])
+    if alone:
+        log.warning("%d scenes have a single caption and cannot be used in the multiple setting", alone)
+
+
+def questions(records: Iterable[Record]) -> Iterator[Example]:
+    """What is asked when a split is evaluated: every picture that has references, once."""
+    for record in records:
+        if record.image is not None and record.captions:
+            yield Example(record.key, record.captions, "", record.captions, record.image)
+
+
+def score(answers: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> metric.Scores:
+    """CIDEr-D, BLEU-1..4 and ROUGE-L as the official scorers print them."""
+    if not answers:
+        raise InputError("expected captions to score, got none; does the split have pictures and captions?")
+    return metric.score(answers, references)

@@ -1,0 +1,100 @@
+"""Words to numbers: a small tokenizer made from the text at hand, and ragged rows of token ids.
+
+A model that starts from scratch needs no vocabulary of 32,000 pieces: the world gets by with a few hundred words. Byte
+pieces stand behind every word, so that no text is ever unknown.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PAD, EOS = "<pad>", "</s>"  # ids 0 and 1, as in T5
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int = 8192, lower_case: bool = False) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of at most `vocabulary` pieces that writes `</s>` after every text."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    steps = [normalizers.NFC(), normalizers.Lowercase()] if lower_case else [normalizers.NFC()]
+    tokenizer.normalizer = normalizers.Sequence(steps)  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        special_tokens=[PAD, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(  # pyright: ignore[reportAttributeAccessIssue]
+        single=f"$A {EOS}", special_tokens=[(EOS, 1)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, eos_token=EOS, clean_up_tokenization_spaces=False
+    )
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths in one flat array: row i is values[offsets[i]:offsets[i + 1]]."""
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int]]) -> Ragged:
+        lengths = array("q")
+
+        def values() -> Iterator[int]:
+            for row in rows:
+                lengths.append(len(row))
+                yield from row
+
+        flat = np.fromiter(values(), dtype=np.int32)
+        return cls(flat, np.concatenate([[0], np.cumsum(np.asarray(lengths), dtype=np.int64)]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    def only(self, rows: np.ndarray) -> Ragged:
+        """Some rows, in the order named."""
+        return Ragged(self.flat(rows)[0], np.concatenate([[0], np.cumsum(self.lengths[rows])]))
+
+    def flat(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values of some rows one after the other, and for each value the position of its row in `rows`."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        owners = np.repeat(np.arange(len(rows)), lengths)
+        starts = np.cumsum(lengths) - lengths
+        return self.values[np.arange(lengths.sum()) - starts[owners] + self.offsets[rows][owners]], owners
+
+    def padded(self, rows: np.ndarray, fill: int) -> np.ndarray:
+        """Some rows side by side, (rows, longest), filled up on the right."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        wide = np.full((len(rows), int(lengths.max(initial=0))), fill, dtype=np.int64)
+        wide[np.arange(wide.shape[1]) < lengths[:, None]] = self.flat(rows)[0]
+        return wide
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], longest: int, chunk: int = 10_000) -> Ragged:
+    """Token ids of every text, cut to `longest` with the end token kept."""
+
+    def rows() -> Iterable[list[int]]:
+        for start in range(0, len(texts), chunk):
+            yield from tokenizer(list(texts[start : start + chunk]), truncation=True, max_length=longest)["input_ids"]  # pyright: ignore[reportReturnType]
+
+    return Ragged.of(rows())
