@@ -175,7 +175,7 @@ def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
     references
         COCO annotations {"annotations": [{"image_id": 1, "caption": "..."}]} or {"id": ["caption", ...]} as JSON.
     """
-    from imageless.metrics.files import score_files
+    from imageless.stages.evaluate import score_files
 
     _show(score_files(hypotheses, references), json, _scored)
 
@@ -201,7 +201,9 @@ def _trained(result: dict[str, Any]) -> str:
 
 
 def _scored(result: dict[str, Any]) -> str:
-    return "\n".join([f"n        {result['n']:,}", *(f"{name:<8} {value:.4f}" for name, value in result["scores"].items())])
+    return "\n".join(
+        [f"n        {result['n']:,}", *(f"{name:<8} {value:.4f}" for name, value in result["scores"].items())]
+    )
 
 
 def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:

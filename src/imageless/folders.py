@@ -29,16 +29,23 @@ def partial(folder: Path) -> Path:
     return folder.with_name(folder.name + ".partial")
 
 
-def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
-    """The folder to work in towards `folder`; refuses to touch anything that is already made."""
-    work = partial(folder)
+def expect_free(folder: Path, overwrite: bool = False, resume: bool = False) -> None:
+    """Refuse to touch anything that is already made, or begun."""
     if folder.exists() and not overwrite:
         raise InputError(f"{folder} exists already; choose another name or add --overwrite")
-    if work.exists() and not resume:
-        if not overwrite:
-            raise InputError(f"an unfinished run lies at {work}; go on with --resume or start anew with --overwrite")
-        shutil.rmtree(work)
+    if partial(folder).exists() and not (resume or overwrite):
+        raise InputError(
+            f"an unfinished run lies at {partial(folder)}; go on with --resume or start anew with --overwrite"
+        )
+
+
+def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
+    """The folder to work in towards `folder`; to be called when all that was asked for is known to be there."""
+    expect_free(folder, overwrite, resume)
+    work = partial(folder)
     with disk_errors(work):
+        if work.exists() and not resume:
+            shutil.rmtree(work)
         work.mkdir(parents=True, exist_ok=True)
     return work
 

@@ -52,12 +52,14 @@ def read(spec: str, split: str | None = None, images: str | None = None, limit: 
     if limit is not None and limit < 1:
         raise InputError(f"--limit: expected at least 1 record, got {limit}; leave it out to read everything")
     name, path, options = parse(spec)
+    part = _part(options.pop("part", "1/1"))
     reader = _reader(name)
     records = reader(path, **_arguments(name, reader, {"split": split, "images": images}, options))
     first = next(records, None)
     if first is None:
         raise InputError(f"{spec}: expected at least one record, got none{f' of split {split!r}' if split else ''}")
-    return itertools.islice(itertools.chain([first], records), limit)
+    joined = itertools.chain([first], records)
+    return itertools.islice((record for number, record in enumerate(joined) if part(number)), limit)
 
 
 def parse(spec: str) -> tuple[str, str, dict[str, str]]:
@@ -73,6 +75,15 @@ def parse(spec: str) -> tuple[str, str, dict[str, str]]:
         path = match[1]
         options = dict(option.split("=", 1) for option in match[2].split("&"))
     return name, path, options
+
+
+def _part(text: str) -> Callable[[int], bool]:
+    """Which record numbers belong to a part such as 1/2 or 2-3/3."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?/(\d+)", text)
+    first, last, of = (int(match[1]), int(match[2] or match[1]), int(match[3])) if match else (0, 0, 0)
+    if not 1 <= first <= last <= of:
+        raise InputError(f"expected ?part=1/2 or ?part=2-3/3, got {text!r}; parts count from 1")
+    return lambda number: first <= number % of + 1 <= last
 
 
 def _unknown(spec: str, name: str) -> str:

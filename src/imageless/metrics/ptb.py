@@ -2,7 +2,8 @@
 
 The scorers call Stanford's PTBTokenizer (CoreNLP 3.4.1, `-preserveLines -lowerCase`) and then drop punctuation. Its
 lexer is a list of patterns: at each place the pattern that reaches furthest wins, what it must see *after* the token
-counts too, and of equals the first in the list wins. So does ours; the rules were found by asking the original.
+counts too, and of equals the first in the list wins. So does ours. Its rules are our own wording of the known behaviour,
+corrected by asking the original: every character, every word of up to five letters, and made-up lines until next to none differed.
 
 Notable:
 - Nothing is Americanised: "colour" stays. "a dog." loses its full stop; "st." and the end of "plan b." keep theirs.

@@ -37,7 +37,8 @@ class Embedded:
     out: Path
     seconds: float
     rows: int
-    skipped: int
+    final: dict[str, int]
+    """Dimensions, pictures skipped, texts cut."""
 
 
 def embed(
@@ -57,7 +58,9 @@ def embed(
         _expect_some(list(pictures), "pictures", sources)
         model = encoders.load(encoder, options.device, options.dtype)
         table = _embed_images(list(pictures.values()), model, out, options.batch_size)
-    return Embedded(out, time.monotonic() - began, len(table), len(table.about.skipped))
+    about = table.about
+    final = {"dim": about.dim, "skipped": len(about.skipped), "truncated": about.truncated}
+    return Embedded(out, time.monotonic() - began, about.rows, final)
 
 
 def texts(wanted: Iterable[str], encoder: Encoder, batch_size: int = 256) -> VectorTable:

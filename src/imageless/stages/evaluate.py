@@ -68,7 +68,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         {example.key: example.targets for example in asked},
     )
     for number, (example, answer) in enumerate(zip(asked, answers, strict=True)):
-        own = {name: float(values[number]) for name, values in scored.per_item.items()}
+        own = {name: float(values[number]) for name, values in scored.items.items()}
         lines.append(
             json.dumps(
                 {"key": example.key, "text": answer, "references": example.targets, "scores": own}, ensure_ascii=False
@@ -86,6 +86,39 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     write_json(work / "scores.json", result)
     publish(work, out)
     return Evaluated(out, len(asked), dict(scored.corpus), out / "predictions.jsonl", len(table.about.skipped))
+
+
+def score_files(hypotheses: Path, references: Path) -> Evaluated:
+    """Score a file of captions against a file of references, in COCO's formats or as {id: [captions]}."""
+    from imageless.metrics import captions
+
+    said = {key: given[0] for key, given in _captions(hypotheses, "hypotheses").items() if given}
+    return Evaluated(
+        hypotheses.parent, len(said), captions.score(said, _captions(references, "references")), hypotheses, 0
+    )
+
+
+def _captions(path: Path, what: str) -> dict[str, list[str]]:
+    """Captions by id from COCO results, COCO annotations or {id: caption or captions}."""
+    shape = f'expected {what} as [{{"image_id": 1, "caption": "..."}}], {{"annotations": [...]}} or {{"1": ["..."]}} in {path}'
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{shape}, could not read it: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{shape}, got something that is not JSON: {error}") from None
+    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
+        content = content["annotations"]
+    found: dict[str, list[str]] = {}
+    try:
+        if isinstance(content, dict):
+            found = {str(key): [value] if isinstance(value, str) else list(value) for key, value in content.items()}
+        else:
+            for entry in content:
+                found.setdefault(str(entry["image_id"]), []).append(entry["caption"])
+    except (KeyError, TypeError):
+        raise InputError(f"{shape}, got another shape") from None
+    return found
 
 
 def _pictures(asked: Sequence[Example], predictor: Predictor, options: EvaluateOptions) -> VectorTable:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -13,3 +16,11 @@ class Defaults:
     longest_target: int
     beams: int
     batch_size: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a whole split, and of each answer in the order they were given."""
+
+    corpus: Mapping[str, float]
+    items: Mapping[str, np.ndarray]

@@ -18,7 +18,7 @@ from typing import Literal
 from imageless.errors import InputError
 from imageless.metrics import captions as metric
 from imageless.records import Example, Record
-from imageless.tasks.base import Defaults
+from imageless.tasks.base import Defaults, Scored
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,9 @@ def questions(records: Iterable[Record]) -> Iterator[Example]:
             yield Example(record.key, record.captions, "", record.captions, record.image)
 
 
-def score(answers: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> metric.Scores:
+def score(answers: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> Scored:
     """CIDEr-D, BLEU-1..4 and ROUGE-L as the official scorers print them."""
     if not answers:
         raise InputError("expected captions to score, got none; does the split have pictures and captions?")
-    return metric.score(answers, references)
+    scores = metric.per_item(answers, references)
+    return Scored(scores.corpus, {"cider": scores.cider, "bleu4": scores.bleu[:, 3], "rouge_l": scores.rouge_l})

@@ -1,0 +1,49 @@
+"""Numbers a user may choose: what is out of range is refused in one line, before any work begins.
+
+An option means the same in every verb, so one table serves all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from imageless.errors import InputError
+
+LEAST = {
+    "steps": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "save_every": 1,
+    "validate_every": 1,
+    "prefix": 1,
+    "beams": 1,
+    "n_best": 1,
+    "captions": 1,
+    "dim": 1,
+    "text_layers": 1,
+    "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces
+    "hidden": 0,
+    "warmup": 0,
+    "noise": 0,
+    "weight_decay": 0,
+    "word_dropout": 0,
+}
+ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
+
+
+def check(options: object) -> None:
+    """Refuse the first number that makes no sense; None means "not given" and is always fine."""
+    for name, least in LEAST.items():
+        _expect(options, name, f"at least {least}", lambda value, least=least: value >= least)
+    for name in ABOVE_ZERO:
+        _expect(options, name, "a number above 0", lambda value: value > 0)
+    _expect(options, "word_dropout", "a share below 1", lambda value: value < 1)
+    _expect(options, "text_width", "a multiple of 32", lambda value: value > 0 and value % 32 == 0)
+
+
+def _expect(options: object, name: str, expected: str, fits: Callable[[float], bool]) -> None:
+    value = getattr(options, name, None)
+    if value is not None and not (math.isfinite(value) and fits(value)):
+        flag = name.replace("_", "-")
+        raise InputError(f"--{flag}: expected {expected}, got {value}; leave it out for the default")
