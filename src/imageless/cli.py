@@ -29,6 +29,8 @@ app = App(
     result_action="return_value",
 )
 
+log = logging.getLogger(__name__)
+
 Data = Annotated[list[str], Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
 Out = Annotated[Path, Parameter(help="Folder to write; it appears under this name when it is complete")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object")]
@@ -130,7 +132,9 @@ def train(
 @app.command
 def caption(
     run: Run,
-    images: Annotated[list[str], Parameter(help="Files, globs or folders; - reads paths from standard input")],
+    images: Annotated[
+        list[str], Parameter(help="Files, globs or folders; - reads paths from standard input", allow_leading_hyphen=True)
+    ],
     /,
     *,
     options: Annotated[PredictOptions, Flat] = PredictOptions(),
@@ -142,8 +146,11 @@ def caption(
 
     wanted = pictures.find(_paths(images))
     results = list(Predictor(run, options).pictures(wanted))
-    if all(result.error for result in results):
-        raise InputError(results[0].error or "no picture could be read")
+    errors = [result.error for result in results if result.error]
+    if len(errors) == len(results):
+        raise InputError(errors[0])
+    if errors:
+        log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
     shown = {"run": str(run), "results": [_present(result) for result in results]}
     _show(shown, json, lambda r: "\n".join(_line(result, len(wanted) > 1) for result in r["results"]))
 
@@ -180,18 +187,48 @@ def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
     _show(score_files(hypotheses, references), json, _scored)
 
 
+@app.command
+def reproduce(
+    table: str,
+    /,
+    *,
+    on: Literal["world", "photos", "paper"] = "world",
+    out: Out,
+    data: Path | None = None,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    json: AsJson = False,
+) -> None:
+    """Make a table again from its recipe; a stopped table goes on where it stopped.
+
+    Parameters
+    ----------
+    on
+        The ground to stand on.
+    data
+        Folder with the recipe's data, where it needs some.
+    seeds
+        Use only this many of the recipe's seeds.
+    jobs
+        Processes at a time; default: one for each core.
+    """
+    from imageless.analysis.reproduce import markdown, reproduce
+
+    _show(reproduce(table, on, out, data, seeds, jobs), json, markdown)
+
+
 def _paths(images: Iterable[str]) -> list[str]:
     listed = [line.rstrip("\n") for line in sys.stdin] if "-" in images else []
     return [path for path in images if path != "-"] + [path for path in listed if path]
 
 
 def _present(result: Any) -> dict[str, Any]:
-    """A result without what does not apply to it."""
-    return {name: value for name, value in asdict(result).items() if value is not None}
+    """A result as JSON shows it: with "error" only where there is one."""
+    return {name: value for name, value in asdict(result).items() if name != "error" or value is not None}
 
 
 def _line(result: dict[str, Any], named: bool) -> str:
-    said = result.get("text", f"({result.get('error')})")
+    said = f"({result['error']})" if "error" in result else result["text"]
     return f"{result['image']}\t{said}" if named else said
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imageless.errors import InputError
+
 BUCKET_POOL = 32  # batches sorted by length together: short padding, still a fresh mixture each epoch
 
 
@@ -31,9 +33,8 @@ def choices(seed: int, step: int, sizes: np.ndarray, count: int) -> np.ndarray:
     """For each row of the global batch `count` of its `sizes[row]` alternatives, different ones where there are enough."""
     draw = np.random.default_rng(key(seed, "choice", step))
     first = draw.integers(0, sizes)
-    return (first[:, None] + np.arange(count) * np.maximum(1, sizes[:, None] // count)) % sizes[
-        :, None
-    ]  # (rows, count)
+    apart = np.maximum(1, sizes[:, None] // count)
+    return (first[:, None] + np.arange(count) * apart) % sizes[:, None]  # (rows, count)
 
 
 class Order:
@@ -49,6 +50,14 @@ class Order:
         self.lengths = lengths
         self.steps_per_epoch = rows // self.batch
         self._epoch: tuple[int, np.ndarray] | None = None
+
+    def expect_rows_for(self, parts: int) -> None:
+        """Refuse to cut a batch into more parts than it has rows."""
+        if parts > self.batch:
+            raise InputError(
+                f"expected at most {self.batch} parts of a batch of {self.batch}, got {parts}; "
+                "lower --accumulate or start fewer processes"
+            )
 
     def __call__(self, step: int) -> np.ndarray:
         """Row numbers of the global batch at this step, (batch,)."""

@@ -89,13 +89,26 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 
 @contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time make `folder`; the others wait and find it made."""
+    from filelock import FileLock
+
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(folder.name + ".lock")):
+        yield
+
+
+@contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden folder into one line."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if _is_full(error):
             raise InputError(f"the disk is full, {path} could not be written; free some space and --resume") from None
+        if not isinstance(error, OSError):
+            raise
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise InputError(f"expected a folder to write to, {path} is read-only; choose another place") from None
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
@@ -103,3 +116,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"expected a folder at {path.parent}, found a file in the way; choose another name"
             ) from None
         raise
+
+
+def _is_full(error: Exception) -> bool:
+    """numpy (a short write) and safetensors (an error of its own) say so in words only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return any(words in str(error) for words in ("No space left on device", " requested and "))

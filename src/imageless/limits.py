@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 from imageless.errors import InputError
 
@@ -29,6 +31,7 @@ LEAST = {
     "weight_decay": 0,
     "word_dropout": 0,
 }
+ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
 ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
 
 
@@ -40,6 +43,11 @@ def check(options: object) -> None:
         _expect(options, name, "a number above 0", lambda value: value > 0)
     _expect(options, "word_dropout", "a share below 1", lambda value: value < 1)
     _expect(options, "text_width", "a multiple of 32", lambda value: value > 0 and value % 32 == 0)
+
+
+def deciding(options: Any) -> dict[str, Any]:
+    """The options that decide what comes out, as opposed to where things lie and how often they are saved."""
+    return {name: value for name, value in asdict(options).items() if name not in ASIDE}
 
 
 def _expect(options: object, name: str, expected: str, fits: Callable[[float], bool]) -> None:

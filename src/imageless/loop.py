@@ -28,8 +28,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from imageless import draws
+from imageless.encoders.base import place
 from imageless.errors import InputError
-from imageless.folders import disk_errors, read_json, write_json
+from imageless.folders import disk_errors, read_json, write_json, write_text
 from imageless.screen import progress
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def processes(device: str | None) -> PartialState:
     """This process and its siblings, if `torchrun` or `accelerate launch` started several."""
     from accelerate import PartialState
 
-    return PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    return PartialState(cpu=place(device).type == "cpu")
 
 
 def run(job: Job, options: LoopOptions, folder: Path) -> Result:
@@ -131,7 +132,8 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
     loss_value = math.nan
     model.train()
     with (
-        _Log(folder, accelerator.is_main_process) as logged,
+        disk_errors(folder),
+        _Log(folder, start, accelerator.is_main_process) as logged,
         ThreadPoolExecutor(1) as ahead,
         progress("training", options.steps, start) as bar,
     ):
@@ -176,8 +178,22 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
     return Result(options.steps, time.monotonic() - began, loss_value)
 
 
+def expect_same(folder: Path, asked: dict[str, Any]) -> None:
+    """Note down what is asked for; unfinished work in `folder` only goes on if it was asked for in the same words."""
+    started, asked = folder / "started.json", json.loads(json.dumps(asked))
+    before = read_json(started, "what the unfinished run was asked for") if started.is_file() else asked
+    other = sorted(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))
+    if other:
+        raise InputError(
+            f"expected to go on in {folder} as it was begun, got another {', '.join(other)}; "
+            "repeat the first command with --resume or start anew with --overwrite"
+        )
+    write_json(started, asked)
+
+
 def discard_checkpoints(folder: Path) -> None:
     """Remove what only a resumed run would need."""
+    (folder / "started.json").unlink(missing_ok=True)
     for old in folder.glob("checkpoint-*"):
         shutil.rmtree(old)
 
@@ -252,17 +268,21 @@ def _restore(
 
 
 class _Log:
-    """log.jsonl and TensorBoard scalars in the run's folder."""
+    """log.jsonl and TensorBoard scalars in the run's folder; what a stopped run wrote after `start` is written anew."""
 
-    def __init__(self, folder: Path, active: bool):
-        self.folder, self.active = folder, active
+    def __init__(self, folder: Path, start: int, active: bool):
+        self.folder, self.start, self.active = folder, start, active
 
     def __enter__(self) -> _Log:
         if self.active:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.file = (self.folder / "log.jsonl").open("a", encoding="utf-8")
-            self.board = SummaryWriter(str(self.folder / "tensorboard"))
+            path = self.folder / "log.jsonl"
+            if path.is_file():
+                rows = [row for row in read_log(self.folder) if row["step"] <= self.start]
+                write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+            self.file = path.open("a", encoding="utf-8")
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.start + 1)
         return self
 
     def write(self, row: dict[str, Any]) -> None:
@@ -280,6 +300,7 @@ class _Log:
 
 
 def read_log(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a run's log.jsonl."""
+    """The rows of a run's log.jsonl, but for one that a killed run left half-written."""
     for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from imageless import pictures
 from imageless.errors import InputError
-from imageless.folders import disk_errors, read_json, write_json
+from imageless.folders import disk_errors, locked, read_json, write_json
 from imageless.records import Picture
 from imageless.screen import Progress, progress
 
@@ -120,15 +120,15 @@ class PixelTable:
 
 def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path) -> PixelTable:
     """Decode every picture once into `folder`; finished shards are kept when a stopped run starts again."""
-    if not (folder / "about.json").is_file():
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        failed: dict[int, str] = {}
-        with progress("decoding pictures", len(wanted)) as bar:
-            for start in range(0, len(wanted), ROWS_PER_SHARD):
-                part = wanted[start : start + ROWS_PER_SHARD]
-                failed |= _decode_shard(part, preprocess, size, folder, start, bar)
-        write_json(folder / "about.json", {"rows": len(wanted), "failed": failed})
+    with locked(folder):
+        if not (folder / "about.json").is_file():
+            folder.mkdir(exist_ok=True)
+            failed: dict[int, str] = {}
+            with progress("decoding pictures", len(wanted)) as bar:
+                for start in range(0, len(wanted), ROWS_PER_SHARD):
+                    part = wanted[start : start + ROWS_PER_SHARD]
+                    failed |= _decode_shard(part, preprocess, size, folder, start, bar)
+            write_json(folder / "about.json", {"rows": len(wanted), "failed": failed})
     return PixelTable(folder)
 
 

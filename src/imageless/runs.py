@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imageless.errors import InputError
-from imageless.folders import read_json, write_json, write_text
+from imageless.folders import disk_errors, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -60,8 +60,8 @@ def save(folder: Path, model: Close, tokenizer: PreTrainedTokenizerBase, config:
     from imageless.models.language import quiet
 
     weights = {name: weight.detach().contiguous().cpu() for name, weight in model.named_parameters()}
-    save_file(weights, folder / "model.safetensors")
-    with quiet():
+    with quiet(), disk_errors(folder):
+        save_file(weights, folder / "model.safetensors")
         model.lm.config.save_pretrained(folder / "lm")
         tokenizer.save_pretrained(folder / "lm")
     write_text(folder / "README.md", _card(config))

@@ -191,12 +191,6 @@ class ShardWriter:
             parquet.write_table(arrow.table({"id": ids, "name": list(names)}), beside)
             beside.replace(metadata)
 
-    def names(self, number: int) -> list[str]:
-        """The names in a finished shard."""
-        import pyarrow.parquet as parquet
-
-        return parquet.read_table(self._metadata(number), columns=["name"])["name"].to_pylist()
-
     def count(self) -> int:
         """How many shards are finished."""
         return len(list((self.folder / "metadata").glob("*.parquet")))

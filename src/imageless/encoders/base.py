@@ -161,7 +161,7 @@ def from_hub(what: str) -> Iterator[None]:
     absent = (errors.RepositoryNotFoundError, errors.EntryNotFoundError, errors.RevisionNotFoundError)
     misspelt = (errors.HFValidationError,)
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _hub_answers()
+    constants.HF_HUB_OFFLINE = before or not hub_answers()
     try:
         yield
     except Exception as error:
@@ -183,7 +183,7 @@ def from_hub(what: str) -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Whether the Hub can be reached now: one request, as huggingface_hub itself retries for 23 seconds per file."""
     from huggingface_hub import constants, get_session
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from imageless.encoders.base import place, precision
 from imageless.errors import InputError
 from imageless.folders import read_json, write_json
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
@@ -41,8 +42,7 @@ class FolderEncoder:
         self.name = name
         self.config = DualEncoderConfig(**about["model"])
         self.dim = self.config.dim
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.dtype = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+        self.device, self.dtype = place(device), precision(dtype)
         self.fingerprint = fingerprint(folder)
         noise = folder / "noise.json"
         self.noise: Mapping[str, float] = read_json(noise, "tuned noise")["best"] if noise.is_file() else {}

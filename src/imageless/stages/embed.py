@@ -17,10 +17,10 @@ from typing import Literal
 
 import numpy as np
 
-from imageless import data, encoders
+from imageless import data, encoders, limits
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
-from imageless.folders import begin, cache, publish, read_json, write_json
+from imageless.folders import begin, cache, expect_free, locked, publish, read_json, write_json
 from imageless.options import EmbedOptions
 from imageless.pixels import prepared
 from imageless.records import Picture
@@ -46,15 +46,16 @@ def embed(
 ) -> Embedded:
     """Write the vector table of every caption, or of every picture, in the joined data to `out`."""
     began = time.monotonic()
+    limits.check(options)
+    expect_free(out, options.overwrite, resume=True)
     records = (r for source in sources for r in data.read(source, options.split, options.images, options.limit))
-    begin(out, options.overwrite, resume=True)
     if of == "text":
         names = list(dict.fromkeys(caption for record in records for caption in record.captions))
         _expect_some(names, "captions", sources)
         model = encoders.load(encoder, options.device, options.dtype)
         table = _embed_texts(names, model, out, options.batch_size)
     else:
-        pictures = {record.image.name: record.image for record in records if record.image is not None}
+        pictures = _by_name(record.image for record in records if record.image is not None)
         _expect_some(list(pictures), "pictures", sources)
         model = encoders.load(encoder, options.device, options.dtype)
         table = _embed_images(list(pictures.values()), model, out, options.batch_size)
@@ -67,14 +68,16 @@ def texts(wanted: Iterable[str], encoder: Encoder, batch_size: int = 256) -> Vec
     """The table of these texts by this encoder: from the cache, or made and kept there."""
     names = list(dict.fromkeys(wanted))
     out = _cached("text", encoder, names)
-    return VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
+    with locked(out):
+        return VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
 
 
 def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) -> VectorTable:
     """The table of these pictures by this encoder: from the cache, or made and kept there."""
-    pictures = {picture.name: picture for picture in wanted}
-    out = _cached("image", encoder, [f"{name} {picture.stamp}" for name, picture in pictures.items()])
-    return VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
+    pictures = _by_name(wanted)
+    out = _cached("image", encoder, _stamped(pictures.values()))
+    with locked(out):
+        return VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
 
 
 def _embed_texts(names: list[str], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
@@ -105,17 +108,15 @@ def _embed_texts(names: list[str], encoder: Encoder, out: Path, batch_size: int)
 
 
 def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
-    writer = _writer(out, "image", encoder, [picture.name for picture in pictures])
-    skipped: dict[str, str] = {}
+    writer = _writer(out, "image", encoder, _stamped(pictures))
+    unread = writer.folder / "unread.json"
+    skipped: dict[str, str] = read_json(unread, "unfinished embedding") if unread.is_file() else {}
     kept: list[str] = []
     with progress("embedding pictures", len(pictures)) as bar:
         for number, start in enumerate(range(0, len(pictures), SHARD_ROWS)):
             shard = pictures[start : start + SHARD_ROWS]
             if writer.done(number):
-                names = writer.names(number)
-                lost = {picture.name for picture in shard} - set(names)
-                skipped |= dict.fromkeys(lost, "could not be read")
-                kept += names
+                kept += [picture.name for picture in shard if picture.name not in skipped]
                 bar.advance(len(shard))
                 continue
             names, parts = [], []
@@ -126,6 +127,7 @@ def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_si
                     parts.append(encoder.images(piece.pixels).cpu().numpy())
                 bar.advance(len(piece.rows) + len(piece.failed))
             vectors = np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
+            write_json(unread, skipped)
             writer.write(number, names, _finite(vectors, names, encoder))
             kept += names
     if skipped:
@@ -173,13 +175,30 @@ def _finish(
         truncated=truncated,
     )
     writer.finish(about)
-    (writer.folder / "started.json").unlink()
+    for note in ("started.json", "unread.json"):
+        (writer.folder / note).unlink(missing_ok=True)
     publish(writer.folder, out)
     return VectorTable(out)
 
 
 def _cached(side: str, encoder: Encoder, names: list[str]) -> Path:
     return cache() / "tables" / f"{side}-{encoder.fingerprint[:12]}-{_content(names)[:20]}"
+
+
+def _by_name(pictures: Iterable[Picture]) -> dict[str, Picture]:
+    """Each picture once; joined data may show one twice, but not two under one name."""
+    found: dict[str, Picture] = {}
+    for picture in pictures:
+        if found.setdefault(picture.name, picture) != picture:
+            raise InputError(
+                f"expected a name for each picture, two are called {picture.name!r}; rename one or join other data"
+            )
+    return found
+
+
+def _stamped(pictures: Iterable[Picture]) -> list[str]:
+    """Names that change with the pixels."""
+    return [f"{picture.name} {picture.stamp}" for picture in pictures]
 
 
 def _content(names: Iterable[str]) -> str:

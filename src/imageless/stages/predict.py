@@ -6,7 +6,6 @@ CLOSE, arXiv:2211.09778.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +17,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from imageless import encoders, pixels, runs, tasks
-from imageless.encoders.base import Encoder
+from imageless import encoders, limits, pixels, runs, tasks
+from imageless.encoders.base import Encoder, place
+from imageless.errors import InputError
 from imageless.options import PredictOptions
 from imageless.records import Picture
 from imageless.screen import progress
 from imageless.tokens import Ragged, encode
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,18 @@ class Predictor:
     """A loaded run with its frozen encoder."""
 
     def __init__(self, run: Path, options: PredictOptions, encoder: Encoder | None = None):
+        limits.check(options)
         self.options = options
-        self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.config, self.model, self.tokenizer = runs.load(run, self.device)
+        self.device = place(options.device)
+        self.config, self.model, self.tokenizer = runs.load(run, str(self.device))
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
         self.defaults = tasks.task(self.config.task).defaults(self.config.setting)
+        self.beams = self.defaults.beams if options.beams is None else options.beams
+        if options.n_best > self.beams:
+            raise InputError(
+                f"--n-best: expected at most the {self.beams} beams, got {options.n_best}; widen them with --beams"
+            )
         self._encoder = encoder
 
     @property
@@ -81,7 +85,6 @@ class Predictor:
                     if row in said:
                         yield _prediction(pictures[row].name, said[row])
                     else:
-                        log.warning("%s", piece.failed[row])
                         yield Prediction(pictures[row].name, None, None, error=piece.failed[row])
                 start += size
                 bar.advance(size)
@@ -103,7 +106,7 @@ class Predictor:
             ),  # the swap: pictures, where train.py had sentences
             ids.to(self.device),
             mask.to(self.device),
-            beams=self.options.beams or self.defaults.beams,
+            beams=self.beams,
             n_best=self.options.n_best,
             longest=self.defaults.longest_target,
         )

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imageless import data, draws, loop
+from imageless import data, draws, limits, loop
 from imageless.encoders import folder as encoder_folder
 from imageless.errors import InputError
-from imageless.folders import begin, cache, publish
+from imageless.folders import begin, cache, expect_free, publish
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, contrastive_loss
 from imageless.options import PretrainOptions
 from imageless.pixels import Resize, View, decode
@@ -46,9 +46,11 @@ class Pretrained:
 
 def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pretrained:
     """Train a dual encoder on the joined data and write it to `out`; under torchrun every process takes its share."""
+    limits.check(options)
     processes = loop.processes(options.device)
     with processes.main_process_first():
-        work = begin(out, options.overwrite, options.resume or not processes.is_main_process)
+        resume = options.resume or not processes.is_main_process
+        expect_free(out, options.overwrite, resume)
         records = _paired(sources, options.split, options)
         held_out = _held_out(sources[0], options)
         config, backbone = _shape(options)
@@ -56,6 +58,10 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
         torch.manual_seed(options.seed)
         model = DualEncoder(replace(config, vocabulary=len(tokenizer)), options.temperature, backbone)
         job = _Contrast(model, tokenizer, records, held_out, options)
+        job.expect_even_parts(processes.num_processes)
+        work = begin(out, options.overwrite, resume)
+        wanted = {"data": list(sources), "pairs": len(records)}
+        loop.expect_same(work, wanted | limits.deciding(options))
     plan = loop.LoopOptions(
         steps=options.steps,
         learning_rate=options.learning_rate,
@@ -72,9 +78,9 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
     result = loop.run(job, plan, work)
     final = {"loss": result.loss, **job.validate()}
     if processes.is_main_process:
-        loop.discard_checkpoints(work)
         trained = {"data": list(sources), "options": asdict(options), "final": final, "seconds": round(result.seconds)}
         encoder_folder.save(work, model, tokenizer, trained)
+        loop.discard_checkpoints(work)
         publish(work, out)
     processes.wait_for_everyone()
     return Pretrained(out, result.seconds, result.steps, final)
@@ -106,6 +112,14 @@ class _Contrast:
             held_out = [held_out[row] for row in self.held_out.records]
         self.held_captions = encode(tokenizer, [record.captions[0] for record in held_out], model.config.text_length)
 
+    def expect_even_parts(self, parts: int) -> None:
+        """Every process must hold as many pairs as the others, or they could not exchange them."""
+        if self.order.batch % parts:
+            raise InputError(
+                f"expected a batch that {parts} processes share evenly, got {self.order.batch} pairs; "
+                f"choose --batch-size {max(parts, self.order.batch // parts * parts)}"
+            )
+
     def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
         rows = self.order(step)
         mine = part.rows(len(rows))
@@ -116,9 +130,10 @@ class _Contrast:
         words = torch.from_numpy(self.captions.padded(captions, fill=0))
         mask = words != 0
         if self.options.word_dropout:
-            draw = np.random.default_rng(draws.key(self.options.seed, "words", step, part.index))
-            kept = torch.from_numpy(draw.random(words.shape) >= self.options.word_dropout)
-            mask &= kept | (words == 1)  # the end token stays, so that no sentence is empty
+            draw = np.random.default_rng(draws.key(self.options.seed, "words", step))
+            shape = (self.options.captions, len(rows), self.model.config.text_length)
+            kept = draw.random(shape)[:, mine, : words.shape[1]] >= self.options.word_dropout
+            mask &= torch.from_numpy(kept).flatten(0, 1) | (words == 1)  # the end token stays: no sentence is empty
         return {"pixels": self.inputs[rows[mine]], "ids": words, "mask": mask}
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:

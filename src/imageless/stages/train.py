@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import data, draws, encoders, loop, runs, tasks
+from imageless import data, draws, encoders, limits, loop, runs, tasks
 from imageless.adapters import Noise
-from imageless.encoders.base import Encoder
+from imageless.encoders.base import Encoder, from_hub
 from imageless.errors import InputError
-from imageless.folders import begin, publish
+from imageless.folders import begin, expect_free, publish
 from imageless.models.close import Close
 from imageless.models.language import from_scratch, load_t5
 from imageless.options import TrainOptions
@@ -51,27 +52,34 @@ class Trained:
 
 
 def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, options: TrainOptions) -> Trained:
-    """Train a model for `task` on the joined data and write it to `out`."""
+    """Train a model for `task` on the joined data and write it to `out`; under torchrun every process takes its share."""
+    limits.check(options)
     if options.resume and (out / "config.json").is_file():
         config = runs.read_config(out)
         log.info("%s is complete already", out)
         return Trained(out, 0.0, 0, config.final)
-    work = begin(out, options.overwrite, options.resume)
-    asked = tasks.task(task)
-    records, setting = asked.choose(_records(sources, options), options.setting)
-    defaults = asked.defaults(setting)
-    packed = pack(asked.examples(records, setting, options.on), _case(options), options.on)
-    if not len(packed):
-        raise InputError(_nothing_to_learn(sources, setting, options))
-    frozen = encoders.load(encoder, options.device)
-    packed, table = _vectors(packed, frozen, options)
-    noise = _noise(options, frozen, f"{task}-{setting}")
-    torch.manual_seed(options.seed)
-    model, tokenizer = _model(lm, packed, frozen.dim, options)
-    job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
-    plan = _plan(job.order, from_scratch(lm) is not None, options)
+    processes = loop.processes(options.device)
+    with processes.main_process_first():
+        resume = options.resume or not processes.is_main_process
+        expect_free(out, options.overwrite, resume)
+        asked = tasks.task(task)
+        records, setting = asked.choose(_records(sources, options), options.setting)
+        defaults = asked.defaults(setting)
+        packed = pack(asked.examples(records, setting, options.on), _case(options), options.on)
+        if not len(packed):
+            raise InputError(_nothing_to_learn(sources, setting, options))
+        frozen = encoders.load(encoder, options.device)
+        torch.manual_seed(options.seed)
+        model, tokenizer = _model(lm, packed, frozen.dim, options)
+        packed, table = _vectors(packed, frozen, options)
+        noise = _noise(options, frozen, f"{task}-{setting}")
+        job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
+        job.order.expect_rows_for(processes.num_processes * options.accumulate)
+        plan = _plan(job.order, from_scratch(lm) is not None, options)
+        work = begin(out, options.overwrite, resume)
+        wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
+        loop.expect_same(work, wanted | limits.deciding(options))
     result = loop.run(job, plan, work)
-    loop.discard_checkpoints(work)
     final = {"loss": result.loss}
     named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
     kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
@@ -89,8 +97,11 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         final,
         versions=_versions(),
     )
-    runs.save(work, model, tokenizer, config)
-    publish(work, out)
+    if processes.is_main_process:
+        runs.save(work, model, tokenizer, config)
+        loop.discard_checkpoints(work)
+        publish(work, out)
+    processes.wait_for_everyone()
     return Trained(out, result.seconds, result.steps, final)
 
 
@@ -112,14 +123,13 @@ class _Learning:
         if packed.prompts == [""]:
             self.prompts = Ragged.of([[]])  # nothing is asked: the encoder reads the vector alone
         self.targets = encode(tokenizer, packed.targets, defaults.longest_target)
-        words, owners = (
-            self.targets.lengths[packed.targets_of.values],
-            np.repeat(np.arange(len(packed)), packed.targets_of.lengths),
-        )
+        words = self.targets.lengths[packed.targets_of.values]
+        owners = np.repeat(np.arange(len(packed)), packed.targets_of.lengths)
         self.words = np.bincount(owners, weights=words, minlength=len(packed)).astype(np.int64)
         longest = np.zeros(len(packed), np.int64)
         np.maximum.at(longest, owners, words)
-        self.order = draws.Order(len(packed), options.batch_size or defaults.batch_size, options.seed, longest)
+        batch = defaults.batch_size if options.batch_size is None else options.batch_size
+        self.order = draws.Order(len(packed), batch, options.seed, longest)
 
     def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
         rows = self.order(step)
@@ -190,14 +200,18 @@ def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Clos
         yield from packed.targets
         yield from packed.prompts
 
-    language_model, tokenizer = load_t5(lm, texts)
+    here = from_scratch(lm) is not None or Path(lm).is_dir()
+    with nullcontext() if here else from_hub(lm):
+        language_model, tokenizer = load_t5(lm, texts)
     return Close(language_model, dim, options.prefix), tokenizer
 
 
 def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
+    steps = max(1, round(options.epochs * order.steps_per_epoch)) if options.steps is None else options.steps
+    rate = FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE
     return loop.LoopOptions(
-        steps=options.steps or max(1, round(options.epochs * order.steps_per_epoch)),
-        learning_rate=options.learning_rate or (FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE),
+        steps=steps,
+        learning_rate=rate if options.learning_rate is None else options.learning_rate,
         warmup=options.warmup,
         weight_decay=options.weight_decay,
         clip=options.clip,

@@ -45,7 +45,7 @@ def choose(records: Iterable[Record], setting: str | None) -> tuple[Iterator[Rec
 
 def examples(records: Iterable[Record], setting: str, on: str) -> Iterator[Example]:
     """What the model learns from: every caption as an input in turn, or every picture once."""
-    alone = 0
+    alone = others = 0
     for record in records:
         captions = record.captions
         if on == "images":
@@ -57,9 +57,10 @@ def examples(records: Iterable[Record], setting: str, on: str) -> Iterator[Examp
         elif len(captions) < 2:
             alone += 1
         else:
+            others += 1
             for number, caption in enumerate(captions):
                 yield Example(f"{record.key}#{number}", (caption,), "", captions[:number] + captions[number + 1 :])
-    if alone:
+    if alone and others:
         log.warning("%d scenes have a single caption and cannot be used in the multiple setting", alone)
 
 

@@ -1,0 +1,269 @@
+"""A published table, or one of our own, made again from its recipe: every number with the command that made it.
+
+A recipe names rows and columns; each cell is a run of `imageless train` and one of `imageless evaluate`, for every seed.
+Runs are processes of their own with one thread each, as many at a time as there are cores. What is finished is not done
+again, so a stopped table goes on where it stopped.
+
+    OUT/table.json    means, spread, every seed, paired differences, commands, machine
+    OUT/table.md      the same to read; scores x 100
+    OUT/runs, OUT/scores, OUT/made    what the table stands on
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imageless.errors import InputError
+from imageless.folders import disk_errors, read_json, write_json, write_text
+from imageless.metrics.bootstrap import paired_bootstrap
+from imageless.screen import progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: what is added to the training and to the evaluation of each of its cells."""
+
+    name: str
+    train: str = ""
+    evaluate: str = ""
+    of: str | None = None
+    """Evaluate the runs of this other row instead of training."""
+    once: bool = False
+    """The columns make no difference to this row: only the first is run, and stands for all."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe file says."""
+
+    title: str
+    train: str
+    evaluate: str
+    rows: list[Row]
+    columns: dict[str, str]
+    seeds: list[int]
+    score: str = "cider"
+    make: dict[str, str] = field(default_factory=dict)
+    """Commands that are run first, by the name under OUT/made of what they leave behind."""
+    compare: list[list[str]] = field(default_factory=list)
+    """Pairs of rows whose difference is tested picture by picture."""
+    keep_noise: bool = False
+    """The rows are a sweep over w: write the best for each column as noise.json."""
+
+
+def recipes() -> list[str]:
+    """The names of all recipes, as TABLE.GROUND."""
+    return sorted(
+        Path(file.name).stem for file in resources.files("imageless.recipes").iterdir() if file.name.endswith(".toml")
+    )
+
+
+def reproduce(
+    table: str,
+    ground: str,
+    out: Path,
+    data: Path | None = None,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    first_seed: int = 0,
+) -> dict[str, Any]:
+    """Make a table; `data` is the folder the recipe's {data} stands for, `seeds` cuts the list of seeds short."""
+    recipe = read(table, ground)
+    needs_data = "{data}" in json.dumps([recipe.train, recipe.evaluate, *recipe.make.values()])
+    if needs_data and (data is None or not data.is_dir()):
+        raise InputError(
+            f"expected --data FOLDER with the data of {table} on {ground}, got {data}; docs/data.md says where to get it"
+        )
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    chosen = [first_seed + seed for seed in recipe.seeds[:seeds]]
+    commands = _commands(recipe, chosen, out, data)
+    for stage in commands:
+        _run_all(stage, jobs or len(os.sched_getaffinity(0)))
+    result = _collect(recipe, chosen, out)
+    result["commands"] = [shlex.join(["imageless", *step.arguments]) for stage in commands for step in stage]
+    write_json(out / "table.json", result)
+    write_text(out / "table.md", markdown(result))
+    if recipe.keep_noise:
+        write_json(out / "noise.json", _best_noise(recipe, result))
+    return result
+
+
+def read(table: str, ground: str) -> Recipe:
+    """The recipe of a table on a ground."""
+    file = resources.files("imageless.recipes") / f"{table}.{ground}.toml"
+    if not file.is_file():
+        raise InputError(f"no recipe for {table} on {ground}; there are: {', '.join(recipes())}")
+    values = tomllib.loads(file.read_text(encoding="utf-8"))
+    return Recipe(**{**values, "rows": [Row(**row) for row in values["rows"]]})
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A command of ours and the file whose presence says it is done."""
+
+    arguments: list[str]
+    done: Path
+
+
+def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None) -> list[list[_Step]]:
+    """Everything to be run, in stages that wait for each other."""
+
+    def words(text: str) -> list[str]:
+        places = {"data": str(data), "made": str(out / "made")}
+        return [word.format(**places) for word in shlex.split(text)]
+
+    made = [
+        [_Step([*words(text), "--out", str(out / "made" / name)], out / "made" / name)]
+        for name, text in recipe.make.items()
+    ]
+    trained, evaluated = [], []
+    for row in recipe.rows:
+        for column, setting in _columns(recipe, row):
+            for seed in seeds:
+                run = out / "runs" / _cell(row.of or row.name, column, seed)
+                if row.of is None:
+                    told = [
+                        "train",
+                        *words(f"{recipe.train} {setting} {row.train}"),
+                        "--seed",
+                        str(seed),
+                        "--resume",
+                        "--out",
+                        str(run),
+                    ]
+                    trained.append(_Step(told, run / "config.json"))
+                scores = out / "scores" / _cell(row.name, column, seed)
+                told = ["evaluate", str(run), *words(f"{recipe.evaluate} {row.evaluate}"), "--out", str(scores)]
+                evaluated.append(_Step(told, scores / "scores.json"))
+    return [
+        *made,
+        trained[:1],
+        trained[1:],
+        evaluated[:1],
+        evaluated[1:],
+    ]  # the first of each fills the cache for the others
+
+
+def _columns(recipe: Recipe, row: Row) -> list[tuple[str, str]]:
+    return list(recipe.columns.items())[: 1 if row.once else None]
+
+
+def _cell(row: str, column: str, seed: int) -> str:
+    return f"{row}-{column}-{seed}".replace(" ", "_")
+
+
+def _run_all(steps: list[_Step], jobs: int) -> None:
+    waiting = [step for step in steps if not step.done.exists()]
+    with progress("commands", len(steps), len(steps) - len(waiting)) as bar, ThreadPoolExecutor(jobs) as pool:
+        for _ in pool.map(_run, waiting):
+            bar.advance()
+
+
+def _run(step: _Step) -> None:
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "imageless", *step.arguments], env=alone, capture_output=True, text=True
+    )
+    if ended.returncode:
+        told = ended.stderr.strip().splitlines() or ["no word"]
+        raise InputError(f"a command of the recipe failed: imageless {shlex.join(step.arguments)}: {told[-1]}")
+
+
+def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
+    """Means, spread and paired differences over everything that was scored."""
+    rows: dict[str, dict[str, Any]] = {}
+    items: dict[tuple[str, str], np.ndarray] = {}
+    for row in recipe.rows:
+        rows[row.name] = {}
+        for column in recipe.columns:
+            told = next(iter(recipe.columns)) if row.once else column
+            folders = [out / "scores" / _cell(row.name, told, seed) for seed in seeds]
+            scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
+            values = [score["scores"][recipe.score] for score in scores]
+            rows[row.name][column] = {
+                "mean": statistics.fmean(values),
+                "spread": statistics.stdev(values) if len(values) > 1 else None,
+                "n": scores[0]["n"],
+                "seeds": {str(seed): score["scores"] for seed, score in zip(seeds, scores, strict=True)},
+            }
+            items[row.name, column] = np.mean([_items(folder, recipe.score) for folder in folders], axis=0)
+    differences = [
+        {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
+        for a, b in recipe.compare
+        for column in recipe.columns
+    ]
+    return {
+        "title": recipe.title,
+        "score": recipe.score,
+        "seeds": seeds,
+        "rows": rows,
+        "differences": differences,
+        "date": date.today().isoformat(),
+        "machine": {
+            "system": platform.platform(),
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _items(folder: Path, score: str) -> np.ndarray:
+    with (folder / "predictions.jsonl").open(encoding="utf-8") as file:
+        return np.array([json.loads(line)["scores"][score] for line in file])
+
+
+def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
+    """The w of the best row for each column, with the whole sweep."""
+    task = shlex.split(recipe.train)[0]
+    sweep = {
+        f"{task}-{column}": {row: cells[column]["mean"] for row, cells in result["rows"].items()}
+        for column in recipe.columns
+    }
+    best = {setting: float(max(means, key=means.__getitem__)) for setting, means in sweep.items()}
+    return {"best": best, "sweep": sweep, "seeds": result["seeds"], "score": recipe.score, "title": recipe.title}
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table to read: scores x 100, mean and spread (standard deviation over seeds)."""
+    columns = list(next(iter(result["rows"].values())))
+    lines = [
+        f"**{result['title']}** {result['score']} x 100, mean ± standard deviation over seeds {result['seeds']}",
+        "",
+        f"| | {' | '.join(columns)} |",
+        f"|---|{'---|' * len(columns)}",
+    ]
+    for row, cells in result["rows"].items():
+        lines.append(f"| {row} | {' | '.join(_shown(cells[column]) for column in columns)} |")
+    if result["differences"]:
+        lines += ["", "| difference | column | x 100 | 95 % interval | p |", "|---|---|---|---|---|"]
+    for d in result["differences"]:
+        interval = f"{100 * d['low']:.1f} to {100 * d['high']:.1f}"
+        lines.append(
+            f"| {d['a']} - {d['b']} | {d['column']} | {100 * d['difference']:+.1f} | {interval} | {d['p']:.4f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(cell: dict[str, Any]) -> str:
+    spread = "" if cell["spread"] is None else f" ± {100 * cell['spread']:.1f}"
+    return f"{100 * cell['mean']:.1f}{spread}"
