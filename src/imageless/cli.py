@@ -133,7 +133,8 @@ def train(
 def caption(
     run: Run,
     images: Annotated[
-        list[str], Parameter(help="Files, globs or folders; - reads paths from standard input", allow_leading_hyphen=True)
+        list[str],
+        Parameter(help="Files, globs or folders; - reads paths from standard input", allow_leading_hyphen=True),
     ],
     /,
     *,
@@ -244,7 +245,7 @@ def _scored(result: dict[str, Any]) -> str:
 
 
 def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
-    values: dict[str, Any] = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+    values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
     print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
 
 

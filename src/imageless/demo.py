@@ -7,6 +7,7 @@ shown pictures nobody trained on. The page puts what they say beside what people
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -87,8 +88,8 @@ def _recorded() -> str:
     """The converged table as it was measured, from the package."""
     file = resources.files("imageless.recipes") / "recorded" / "captioning.world.json"
     table = json.loads(file.read_text(encoding="utf-8"))
-    rows = {
-        ROWS.get(row, row): [f"{100 * cell['mean']:.1f} ± {100 * cell['spread']:.1f}" for cell in cells.values()]
+    rows: dict[str, list[str]] = {
+        ROWS.get(row, str(row)): [f"{100 * cell['mean']:.1f} ± {100 * cell['spread']:.1f}" for cell in cells.values()]
         for row, cells in table["rows"].items()
     }
     first = next(iter(next(iter(table["rows"].values())).values()))
@@ -101,22 +102,19 @@ def _cards(work: Path, seed: int) -> list[report.Card]:
     from imageless.world.render import render
     from imageless.world.scenes import scene
 
-    said: dict[str, list[dict[str, Any]]] = {}
-    for row in ("noise", "no_noise", "images"):
-        lines = (
-            (work / "scores" / f"{row}-single-{seed}" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
-        )
-        said[row] = [json.loads(line) for line in lines[:SHOWN]]
+    said = {row: _answers(work, row, seed) for row in ("noise", "no_noise", "images")}
     cards = []
     for number, answer in enumerate(said["noise"]):
         split, _, index = answer["key"].rpartition("-")
-        lines: dict[str, str | list[str]] = {ROWS[row]: answers[number]["text"] for row, answers in said.items()}
-        cards.append(
-            report.Card(
-                render(scene(split, int(index)), size=96), lines | {"people": answer["references"][:3]}, ROWS["noise"]
-            )
-        )
+        lines: dict[str, str | Sequence[str]] = {ROWS[row]: answers[number]["text"] for row, answers in said.items()}
+        lines["people"] = answer["references"][:3]
+        cards.append(report.Card(render(scene(split, int(index)), size=96), lines, ROWS["noise"]))
     return cards
+
+
+def _answers(work: Path, row: str, seed: int) -> list[dict[str, Any]]:
+    file = work / "scores" / f"{row}-single-{seed}" / "predictions.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[:SHOWN]]
 
 
 def _gap() -> Figure:

@@ -17,6 +17,8 @@ from typing import Any
 
 from imageless.errors import InputError
 
+LAST = ("config.json", "about.json", "scores.json")  # written last: of a run or an encoder, a table, an evaluation
+
 
 def cache() -> Path:
     """Where automatic embeddings and decoded pictures are kept: $IMAGELESS_CACHE, else ~/.cache/imageless."""
@@ -30,13 +32,21 @@ def partial(folder: Path) -> Path:
 
 
 def expect_free(folder: Path, overwrite: bool = False, resume: bool = False) -> None:
-    """Refuse to touch anything that is already made, or begun."""
+    """Refuse to touch anything that is already made, or begun; what others made is safe from --overwrite too."""
+    if folder.name in ("", ".."):
+        raise InputError(f"expected the name of a folder to make, got {folder}; choose a name inside it")
     if folder.exists() and not overwrite:
         raise InputError(f"{folder} exists already; choose another name or add --overwrite")
+    if folder.exists() and not _is_ours(folder):
+        raise InputError(f"expected to overwrite what imageless made, {folder} is something else; choose another name")
     if partial(folder).exists() and not (resume or overwrite):
         raise InputError(
             f"an unfinished run lies at {partial(folder)}; go on with --resume or start anew with --overwrite"
         )
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.is_dir() and (any((folder / name).is_file() for name in LAST) or not any(folder.iterdir()))
 
 
 def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
@@ -109,8 +119,10 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise InputError(f"the disk is full, {path} could not be written; free some space and --resume") from None
         if not isinstance(error, OSError):
             raise
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise InputError(f"expected a folder to write to, {path} is read-only; choose another place") from None
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT, errno.ENAMETOOLONG):
+            raise InputError(
+                f"expected a folder to write to, {path} cannot be one ({error.strerror}); choose another place"
+            ) from None
         if error.errno in (errno.ENOTDIR, errno.EEXIST):
             raise InputError(
                 f"expected a folder at {path.parent}, found a file in the way; choose another name"

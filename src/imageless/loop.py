@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from imageless import draws
-from imageless.encoders.base import place
+from imageless.encoders.base import first_line, place
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
 from imageless.screen import progress
@@ -115,8 +116,10 @@ def processes(device: str | None) -> PartialState:
 def run(job: Job, options: LoopOptions, folder: Path) -> Result:
     """Optimise `job.model` in place; goes on from the newest checkpoint in `folder` if there is one."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
-    accelerator = Accelerator(cpu=processes(options.device).device.type == "cpu", mixed_precision=_precision(options))
+    AcceleratorState._reset_state()  # an earlier training in this process may have had another precision
+    accelerator = Accelerator(cpu="cpu" in str(processes(options.device).device), mixed_precision=_precision(options))
     named = {name: weight for name, weight in job.model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(
         named.values(), options.learning_rate, options.betas, weight_decay=options.weight_decay, fused=True
@@ -252,17 +255,23 @@ def _restore(
     if newest is None:
         return 0, 0.0
     state = read_json(newest / "state.json", "a training checkpoint")
-    weights, moments = load_file(newest / "model.safetensors"), load_file(newest / "optimizer.safetensors")
-    with torch.no_grad():
-        for name, buffer in kept.items():
-            buffer.copy_(weights[name])
-        for name, weight in named.items():
-            weight.copy_(weights[name])
-            optimizer.state[weight] = {
-                "step": torch.tensor(float(state["step"])),
-                "exp_avg": moments[f"exp_avg/{name}"],
-                "exp_avg_sq": moments[f"exp_avg_sq/{name}"],
-            }
+    try:
+        weights, moments = load_file(newest / "model.safetensors"), load_file(newest / "optimizer.safetensors")
+        with torch.no_grad():
+            for name, buffer in kept.items():
+                buffer.copy_(weights[name])
+            for name, weight in named.items():
+                weight.copy_(weights[name])
+                optimizer.state[weight] = {
+                    "step": torch.tensor(float(state["step"])),
+                    "exp_avg": moments[f"exp_avg/{name}"],
+                    "exp_avg_sq": moments[f"exp_avg_sq/{name}"],
+                }
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"expected a checkpoint of this model in {newest}, got a damaged one or another's "
+            f"({first_line(error)}); remove it or start anew with --overwrite"
+        ) from None
     log.info("going on from step %d", state["step"])
     return int(state["step"]), float(state["seconds"])
 

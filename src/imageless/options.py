@@ -107,9 +107,9 @@ class TrainOptions(Source, Machine):
     vectors: str | None = None
     """A vector table made by `imageless embed`; default: made as needed and kept in the cache."""
     steps: int | None = None
-    """Optimisation steps; default: as many as `epochs` give."""
-    epochs: float = 8.0
-    """Passes over the data; 8 in the released code (close/experiments/train.py @ 80f8db0)."""
+    """Optimisation steps; default: as many as `epochs` give, and 3,000 for a language model from scratch."""
+    epochs: float | None = None
+    """Passes over the data; default: 8, as in the released code (close/experiments/train.py @ 80f8db0)."""
     batch_size: int | None = None
     """Examples in a batch; default: the task's."""
     learning_rate: float | None = None

@@ -87,6 +87,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTraine
     from safetensors.torch import load_file
     from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
+    from imageless.encoders.base import first_line
     from imageless.models.close import Close
     from imageless.models.language import quiet
 
@@ -103,9 +104,9 @@ def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTraine
             raise ValueError(f"weights {sorted(weights.keys() ^ expected.keys())[:3]} do not fit")
         model.load_state_dict(weights, strict=False, assign=True)
         model.lm.tie_weights()
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file fails in as many ways as there are files
         raise InputError(
-            f"the run {folder} is damaged ({str(error).splitlines()[0][:160]}); train it again or fetch it anew"
+            f"the run {folder} is damaged ({first_line(error)}); train it again or fetch it anew"
         ) from None
     return config, model.eval().requires_grad_(False), tokenizer
 
@@ -122,6 +123,7 @@ def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
 def _card(config: RunConfig) -> str:
     """The model card."""
     learned = "text alone: no picture was opened" if config.on == "text" else "image vectors (the upper bound)"
+    encoder = config.encoder
     setting = f" ({config.setting})" if config.setting else ""
     return f"""---
 library_name: imageless
@@ -134,7 +136,7 @@ pipeline_tag: image-to-text
 | | |
 |---|---|
 | task | {config.task}{setting} |
-| encoder (frozen, not included) | `{config.encoder.name}`, {config.encoder.dim} dimensions, fingerprint `{config.encoder.fingerprint[:12]}` |
+| encoder (frozen, not included) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
 | language model | `{config.lm}` with a prefix of {config.prefix} |
 | noise w | {config.noise} |
 | data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |

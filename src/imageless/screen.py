@@ -23,6 +23,7 @@ class Progress:
         self._start, self._first = start, time.monotonic()
         self._line = self._first
         self._bar = None
+        self._note = ""
         if log.isEnabledFor(logging.INFO) and sys.stderr.isatty():
             from rich import progress
             from rich.console import Console
@@ -45,8 +46,8 @@ class Progress:
         now = time.monotonic()
         speed = (self.done - self._start) / max(now - self._first, 1e-9)
         if self._bar is not None:
-            fields = {"note": note} if note else {}
-            self._bar.update(self._task, completed=self.done, speed=f"{speed:,.0f}/s", **fields)
+            self._note = note or self._note
+            self._bar.update(self._task, completed=self.done, speed=f"{speed:,.0f}/s", note=self._note)
         elif now - self._line > LINE_EVERY:
             self._line = now
             left = f", {(self.total - self.done) / speed:,.0f} s left" if self.total and speed > 0 else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 PAD, EOS = "<pad>", "</s>"  # ids 0 and 1, as in T5
 
@@ -90,7 +90,7 @@ class Ragged:
         return wide
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], longest: int, chunk: int = 10_000) -> Ragged:
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], longest: int, chunk: int = 10_000) -> Ragged:
     """Token ids of every text, cut to `longest` with the end token kept."""
 
     def rows() -> Iterable[list[int]]:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from imageless.encoders.base import place, precision
+from imageless.encoders.base import first_line, place, precision
 from imageless.errors import InputError
 from imageless.folders import read_json, write_json
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
@@ -40,23 +40,25 @@ class FolderEncoder:
                 f"kind {about.get('kind')!r}, format {about.get('format')!r}"
             )
         self.name = name
-        self.config = DualEncoderConfig(**about["model"])
+        try:
+            self.config = DualEncoderConfig(**about["model"])
+        except (TypeError, KeyError) as error:
+            raise InputError(f"the config.json of {folder} is damaged ({error}); pretrain it again") from None
         self.dim = self.config.dim
         self.device, self.dtype = place(device), precision(dtype)
         self.fingerprint = fingerprint(folder)
         noise = folder / "noise.json"
         self.noise: Mapping[str, float] = read_json(noise, "tuned noise")["best"] if noise.is_file() else {}
-        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         try:
+            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
             weights = load_file(folder / "model.safetensors")
             self.model = DualEncoder(self.config, backbone=_backbone(self.config))
             self.model.load_state_dict(
                 {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
             )
-        except (OSError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # a damaged file fails in as many ways as there are files
             raise InputError(
-                f"the encoder in {folder} is damaged ({reason}); pretrain it again or fetch it anew"
+                f"the encoder in {folder} is damaged ({first_line(error)}); pretrain it again or fetch it anew"
             ) from None
         self.model.eval().requires_grad_(False).to(self.device, self.dtype)
         self.preprocess = View.of(self.config.view) if self.config.view else Resize(self.config.image_size)

@@ -12,6 +12,7 @@ CLOSE, arXiv:2211.09778.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ class Close(nn.Module):
 
     def __init__(self, lm: T5ForConditionalGeneration, dim: int, length: int = 4):
         super().__init__()
-        self.lm = lm
+        self.lm: Any = lm  # transformers' generation mixin defies static types
         self.prefix = Prefix(dim, length, lm.config.d_model)
 
     def read(
@@ -82,8 +83,8 @@ class Close(nn.Module):
     ) -> Generated:
         """Beam search without a length penalty, as the official evaluation does (AllenNLP beam search, width 5)."""
         hidden, mask = self.read(vectors, prompts, prompt_mask)
-        out = self.lm.generate(  # pyright: ignore[reportCallIssue]
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),  # pyright: ignore[reportArgumentType]
+        out = self.lm.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
             attention_mask=mask,
             num_beams=beams,
             num_return_sequences=n_best,

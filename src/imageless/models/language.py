@@ -35,7 +35,7 @@ def from_scratch(spec: str) -> tuple[int, int] | None:
 
 def small_t5(width: int, layers: int, vocabulary: int) -> T5ForConditionalGeneration:
     """A T5 (v1.1 form, no dropout) with random weights."""
-    config = T5Config(
+    settings: dict[str, Any] = dict(
         vocab_size=-(-vocabulary // 64) * 64,  # a multiple of 64 is kinder to matrix units
         d_model=width,
         d_kv=32,
@@ -50,7 +50,7 @@ def small_t5(width: int, layers: int, vocabulary: int) -> T5ForConditionalGenera
         eos_token_id=1,
         decoder_start_token_id=0,
     )
-    return T5ForConditionalGeneration(config)
+    return T5ForConditionalGeneration(T5Config(**settings))
 
 
 def load_t5(

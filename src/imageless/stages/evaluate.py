@@ -15,7 +15,7 @@ import numpy as np
 
 from imageless import data, draws, tasks
 from imageless.errors import InputError
-from imageless.folders import begin, publish, write_json, write_text
+from imageless.folders import begin, expect_free, publish, write_json, write_text
 from imageless.options import EvaluateOptions
 from imageless.records import Example
 from imageless.screen import progress
@@ -39,6 +39,7 @@ class Evaluated:
 
 def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOptions) -> Evaluated:
     """Answer every question of the split and score the answers."""
+    expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
     task = tasks.task(predictor.config.task)
     records = (r for source in sources for r in data.read(source, options.split, options.images, options.limit))
@@ -47,12 +48,11 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         raise InputError(
             f"expected pictures with references in {', '.join(sources)} ({options.split}), found none; try another --split or --images"
         )
-    work = begin(out, options.overwrite, resume=True)
     table = _pictures(asked, predictor, options)
     asked = [example for example in asked if example.image and example.image.name not in table.about.skipped]
     rows = table.rows(example.image.name for example in asked if example.image)
     if options.control == "shuffled":
-        rows = rows[_derangement(len(rows), options.seed)]
+        rows = _others(rows, options.seed)
     answers: list[str] = []
     lines: list[str] = []
     with progress("answering", len(asked)) as bar:
@@ -63,9 +63,10 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
             )
             answers += [nbest[0].text for nbest in best]
             bar.advance(len(batch))
+    keys = [f"{number}: {example.key}" for number, example in enumerate(asked)]  # joined data may share keys
     scored = task.score(
-        {example.key: answer for example, answer in zip(asked, answers, strict=True)},
-        {example.key: example.targets for example in asked},
+        dict(zip(keys, answers, strict=True)),
+        {key: example.targets for key, example in zip(keys, asked, strict=True)},
     )
     for number, (example, answer) in enumerate(zip(asked, answers, strict=True)):
         own = {name: float(values[number]) for name, values in scored.items.items()}
@@ -74,6 +75,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
                 {"key": example.key, "text": answer, "references": example.targets, "scores": own}, ensure_ascii=False
             )
         )
+    work = begin(out, options.overwrite, resume=True)
     write_text(work / "predictions.jsonl", "\n".join(lines) + "\n")
     result = {
         "n": len(asked),
@@ -129,9 +131,12 @@ def _pictures(asked: Sequence[Example], predictor: Predictor, options: EvaluateO
     return table.expect(encoder.name, encoder.fingerprint, encoder.dim, side="image")
 
 
-def _derangement(count: int, seed: int) -> np.ndarray:
-    """A seeded order in which nobody keeps its place."""
-    order = np.random.default_rng(draws.key(seed, "shuffled")).permutation(count)
-    turned = np.empty(count, np.int64)
+def _others(rows: np.ndarray, seed: int) -> np.ndarray:
+    """For every row another picture's, in a seeded order in which no picture keeps its place."""
+    pictures, place = np.unique(rows, return_inverse=True)
+    if len(pictures) < 2:
+        raise InputError(f"expected at least 2 pictures to shuffle, got {len(pictures)}; leave out --control")
+    order = np.random.default_rng(draws.key(seed, "shuffled")).permutation(len(pictures))
+    turned = np.empty_like(pictures)
     turned[order] = np.roll(order, 1)
-    return turned
+    return pictures[turned[place]]

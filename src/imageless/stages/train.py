@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAPER_NOISE = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 section 3.1
+EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
+FROM_SCRATCH_STEPS = 3000  # where the world's captioner stops gaining; docs/log.md
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_RATE = 1e-3  # a small T5 of our own; docs/log.md
 
@@ -207,7 +209,8 @@ def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Clos
 
 
 def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
-    steps = max(1, round(options.epochs * order.steps_per_epoch)) if options.steps is None else options.steps
+    by_epochs = max(1, round((options.epochs or EPOCHS) * order.steps_per_epoch))
+    steps = options.steps or (FROM_SCRATCH_STEPS if scratch and options.epochs is None else by_epochs)
     rate = FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE
     return loop.LoopOptions(
         steps=steps,

@@ -1,0 +1,115 @@
+"""What the tests of the main path share: a tiny encoder, a few sentences and pictures, a run trained on them.
+
+The encoder has random weights: enough to carry a sentence or a picture through every stage, not to bring the two together.
+Shapes and types in the signatures at the seams (models, adapters, tables, encoders) are checked while tests run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+SEAMS = ("models", "adapters", "vectors", "draws", "encoders")
+install_import_hook([f"imageless.{name}" for name in SEAMS], "beartype.beartype")
+
+SHARED = Path(__file__).parents[1].parent / "shared/data"
+COLOURS = ("red", "blue", "green", "black", "white", "yellow")
+ANIMALS = ("dog", "cat", "bird", "fish", "horse")
+PLACES = ("in the snow", "on a beach")
+
+
+def sentence(number: int) -> str:
+    """One of 60 sentences."""
+    colour, rest = COLOURS[number % 6], number // 6
+    return f"A {colour} {ANIMALS[rest % 5]} {PLACES[rest // 5 % 2]}."
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory):
+    """No test reads or writes the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGELESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield Path(os.environ["IMAGELESS_CACHE"])
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, for a test that counts what is embedded."""
+    monkeypatch.setenv("IMAGELESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 sentences, one a line."""
+    path = tmp_path_factory.mktemp("text") / "sentences.txt"
+    path.write_text("\n".join(sentence(number) for number in range(60)) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Karpathy's JSON over 24 pictures with three captions each: 12 train, 6 val, 6 test."""
+    return make_album(tmp_path_factory.mktemp("album"), 24)
+
+
+def make_album(folder: Path, count: int) -> Path:
+    """`count` pictures in one colour each and a dataset.json that gives each three captions."""
+    import json
+
+    from PIL import Image
+
+    images = []
+    for number in range(count):
+        name = f"{number:03d}.png"
+        Image.new("RGB", (40, 30), (number * 10 % 256, number * 70 % 256, 255 - number * 10 % 256)).save(folder / name)
+        said = [{"raw": sentence(number + turn)} for turn in (0, 12, 36)]
+        images.append({"filename": name, "split": ("train", "val", "train", "test")[number % 4], "sentences": said})
+    path = folder / "dataset.json"
+    path.write_text(json.dumps({"images": images}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoders") / "tiny")
+
+
+def make_encoder(folder: Path, seed: int = 0, dim: int = 24) -> Path:
+    """An encoder folder as `imageless pretrain` writes it, with random weights."""
+    import torch
+
+    from imageless.encoders.folder import save
+    from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
+    from imageless.tokens import train_tokenizer
+
+    tokenizer = train_tokenizer([sentence(number) for number in range(60)], lower_case=True)
+    config = DualEncoderConfig(dim=dim, vocabulary=len(tokenizer), text_width=32, text_layers=1, text_length=24)
+    torch.manual_seed(seed)
+    model = DualEncoder(config)
+    torch.nn.init.normal_(model.text.words.weight)  # far from its timid start, so that sentences lie apart
+    folder.mkdir()
+    save(folder, model, tokenizer, {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path):
+    from imageless import encoders
+
+    return encoders.load(str(encoder_folder), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, sentences: Path, encoder_folder: Path) -> Path:
+    """A captioner that has read the sentences for long enough to say something."""
+    from imageless.options import TrainOptions
+    from imageless.stages.train import train
+
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    options = TrainOptions(device="cpu", steps=120, noise=0.02, learning_rate=5e-3, batch_size=30)
+    train("captioning", [f"text:{sentences}"], out, str(encoder_folder), "world:32x1", options)
+    return out
