@@ -6,8 +6,15 @@ Shapes and types in the signatures at the seams (models, adapters, tables, encod
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jaxtyping import install_import_hook
@@ -58,8 +65,6 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_album(folder: Path, count: int) -> Path:
     """`count` pictures in one colour each and a dataset.json that gives each three captions."""
-    import json
-
     from PIL import Image
 
     images = []
@@ -113,3 +118,50 @@ def run(tmp_path_factory: pytest.TempPathFactory, sentences: Path, encoder_folde
     options = TrainOptions(device="cpu", steps=120, noise=0.02, learning_rate=5e-3, batch_size=30)
     train("captioning", [f"text:{sentences}"], out, str(encoder_folder), "world:32x1", options)
     return out
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left on both streams, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout."""
+        assert self.code == 0, self.err
+        assert len(self.out.splitlines()) == 1
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one line of a user's mistake, without the program's name."""
+        assert self.code == 2 and self.out == "", (self.code, self.out)
+        assert self.err.startswith("imageless: ") and self.err.count("\n") == 1 and self.err.endswith("\n"), self.err
+        return self.err.removeprefix("imageless: ").rstrip("\n")
+
+
+@pytest.fixture
+def imageless(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """The command line, in this process: `imageless("train", "captioning", ...)`."""
+
+    def call(*words: object, stdin: str = "") -> Said:
+        from imageless import cli
+
+        root = logging.getLogger()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["imageless", *map(str, words)])
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            patch.setattr(root, "handlers", [])  # pytest's own would keep ours from being made
+            capsys.readouterr()
+            code = 0
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return call

@@ -172,7 +172,12 @@ def test_saved_and_loaded_run_writes_the_same_words(tmp_path, sentences, encoder
 
     kept = {}
     real = runs.save
-    monkeypatch.setattr(runs, "save", lambda folder, model, *rest: (kept.update(model=model), real(folder, model, *rest)))
+
+    def save(folder: Path, model: torch.nn.Module, *rest: object) -> None:
+        kept["model"] = model
+        real(folder, model, *rest)
+
+    monkeypatch.setattr(runs, "save", save)
     out = learn(tmp_path / "run", f"text:{sentences}", encoder_folder, replace(QUICK, steps=30))
     loaded = Predictor(out, PredictOptions(device="cpu", n_best=3))
     vectors = F.normalize(torch.randn(5, loaded.config.encoder.dim, generator=torch.manual_seed(0)), dim=-1)
@@ -239,7 +244,7 @@ def test_choosing_the_setting_loses_no_record(album, monkeypatch):
 def test_targets_are_lower_cased_unless_case_is_kept(tmp_path, sentences, encoder_folder, keep_case):
     learn(tmp_path / "run", f"text:{sentences}", encoder_folder, replace(QUICK, keep_case=keep_case))
     words = json.loads((tmp_path / "run/lm/tokenizer.json").read_text())["model"]["vocab"]
-    assert ("ĠA" in words) == keep_case and ("Ġa" in words) != keep_case
+    assert ("ĠA" in words) == keep_case
 
 
 def test_a_text_is_stored_once_however_many_examples_point_at_it(album):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
@@ -27,6 +28,7 @@ app = App(
     version=__version__,
     help_format="plaintext",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # main says how to go on
 )
 
 log = logging.getLogger(__name__)
@@ -41,9 +43,9 @@ Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`")]
 def main() -> None:
     """Entry point: run a verb, print its result, turn a mistake into one line and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("imageless").setLevel(logging.INFO)
+    logging.getLogger("imageless").setLevel(logging.INFO if _speaks() else logging.ERROR)
     try:
-        app(exit_on_error=False, print_error=False)
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         fail(f"{_one_line(str(error))}; see imageless --help")
     except InputError as error:
@@ -244,7 +246,14 @@ def _scored(result: dict[str, Any]) -> str:
     )
 
 
+def _speaks() -> bool:
+    """Of several processes that torchrun started only the first says anything."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
+    if not _speaks():
+        return
     values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
     print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
 

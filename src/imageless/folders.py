@@ -35,9 +35,11 @@ def expect_free(folder: Path, overwrite: bool = False, resume: bool = False) -> 
     """Refuse to touch anything that is already made, or begun; what others made is safe from --overwrite too."""
     if folder.name in ("", ".."):
         raise InputError(f"expected the name of a folder to make, got {folder}; choose a name inside it")
-    if folder.exists() and not overwrite:
+    with disk_errors(folder):
+        there = folder.exists()
+    if there and not overwrite:
         raise InputError(f"{folder} exists already; choose another name or add --overwrite")
-    if folder.exists() and not _is_ours(folder):
+    if there and not _is_ours(folder):
         raise InputError(f"expected to overwrite what imageless made, {folder} is something else; choose another name")
     if partial(folder).exists() and not (resume or overwrite):
         raise InputError(

@@ -23,13 +23,14 @@ LEAST = {
     "n_best": 1,
     "captions": 1,
     "dim": 1,
-    "text_layers": 1,
+    "text_layers": 0,
     "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces
     "hidden": 0,
     "warmup": 0,
     "noise": 0,
     "weight_decay": 0,
     "word_dropout": 0,
+    "feature_dropout": 0,
 }
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
 ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
@@ -41,7 +42,8 @@ def check(options: object) -> None:
         _expect(options, name, f"at least {least}", lambda value, least=least: value >= least)
     for name in ABOVE_ZERO:
         _expect(options, name, "a number above 0", lambda value: value > 0)
-    _expect(options, "word_dropout", "a share below 1", lambda value: value < 1)
+    for name in ("word_dropout", "feature_dropout"):
+        _expect(options, name, "a share below 1", lambda value: value < 1)
     _expect(options, "text_width", "a multiple of 32", lambda value: value > 0 and value % 32 == 0)
 
 

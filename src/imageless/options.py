@@ -61,7 +61,7 @@ class PretrainOptions(Source, Machine):
     text_width: int = 160
     """Width of the text tower."""
     text_layers: int = 3
-    """Layers of the text tower."""
+    """Layers of the text tower; with 0 a sentence is the mean of its words: best where pairs are few."""
     vocabulary: int = 8192
     """Most pieces of the text tower's vocabulary, which is made from the captions."""
     temperature: float = 0.01
@@ -82,6 +82,8 @@ class PretrainOptions(Source, Machine):
     """Largest gradient norm."""
     word_dropout: float = 0.0
     """Share of words left out of each caption while training."""
+    feature_dropout: float = 0.0
+    """Share of a locked image network's features left out of each picture while training."""
     validate_every: int | None = 1000
     """Steps between measurements of retrieval on the validation split."""
     save_every: int = 500

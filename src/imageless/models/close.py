@@ -40,6 +40,10 @@ class Close(nn.Module):
         self.lm: Any = lm  # transformers' generation mixin defies static types
         self.prefix = Prefix(dim, length, lm.config.d_model)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.prefix.project.weight.dtype
+
     def read(
         self,
         vectors: Float[Tensor, "batch dim"],
@@ -89,8 +93,7 @@ class Close(nn.Module):
             num_beams=beams,
             num_return_sequences=n_best,
             max_new_tokens=longest,
-            length_penalty=0.0,
-            early_stopping=True,
+            **({"length_penalty": 0.0, "early_stopping": True} if beams > 1 else {}),
             do_sample=False,
             output_scores=True,
             return_dict_in_generate=True,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, T5Config, T5ForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
@@ -69,7 +70,8 @@ def load_t5(
                     f"expected a T5-family language model, {spec} is a {config.model_type}; e.g. google-t5/t5-base"
                 )
             tokenizer = AutoTokenizer.from_pretrained(spec)
-            return T5ForConditionalGeneration.from_pretrained(spec), tokenizer
+            # transformers 5 would keep a bfloat16 checkpoint's precision, and AdamW's small steps would be lost in it
+            return T5ForConditionalGeneration.from_pretrained(spec, dtype=torch.float32), tokenizer
         except (OSError, ValueError) as error:
             if isinstance(error, InputError):
                 raise

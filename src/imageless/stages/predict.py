@@ -93,17 +93,15 @@ class Predictor:
         """The best answers for unit vectors, whichever side they came from."""
         if not len(vectors):
             return []
-        asked = (
-            Ragged.of([[]] * len(prompts))
-            if not any(prompts)
-            else encode(self.tokenizer, prompts, self.defaults.longest_prompt)
-        )
+        if any(prompts):
+            asked = encode(self.tokenizer, prompts, self.defaults.longest_prompt)
+        else:
+            asked = Ragged.of([[]] * len(prompts))  # nothing is asked: the encoder reads the vector alone
         ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))
         mask = (torch.arange(ids.shape[1]) < torch.from_numpy(asked.lengths)[:, None]).long()
+        seen = vectors.to(self.device, self.model.dtype)  # the swap: pictures, where train.py had sentences
         generated = self.model.generate(
-            vectors.to(
-                self.device, self.model.prefix.project.weight.dtype
-            ),  # the swap: pictures, where train.py had sentences
+            seen,
             ids.to(self.device),
             mask.to(self.device),
             beams=self.beams,

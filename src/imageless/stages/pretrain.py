@@ -80,8 +80,8 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
     if processes.is_main_process:
         trained = {"data": list(sources), "options": asdict(options), "final": final, "seconds": round(result.seconds)}
         encoder_folder.save(work, model, tokenizer, trained)
-        loop.discard_checkpoints(work)
         publish(work, out)
+        loop.discard_checkpoints(out)
     processes.wait_for_everyone()
     return Pretrained(out, result.seconds, result.steps, final)
 
@@ -134,7 +134,16 @@ class _Contrast:
             shape = (self.options.captions, len(rows), self.model.config.text_length)
             kept = draw.random(shape)[:, mine, : words.shape[1]] >= self.options.word_dropout
             mask &= torch.from_numpy(kept).flatten(0, 1) | (words == 1)  # the end token stays: no sentence is empty
-        return {"pixels": self.inputs[rows[mine]], "ids": words, "mask": mask}
+        return {"pixels": self._seen(rows, mine, step), "ids": words, "mask": mask}
+
+    def _seen(self, rows: np.ndarray, mine: slice, step: int) -> Tensor:
+        """What the image tower sees of this part's pictures: of a locked network's features not always all."""
+        seen, dropout = self.inputs[rows[mine]], self.options.feature_dropout
+        if not dropout:
+            return seen
+        draw = np.random.default_rng(draws.key(self.options.seed, "features", step))
+        kept = torch.from_numpy(draw.random((len(rows), seen.shape[1]))[mine] >= dropout)
+        return seen * kept / (1 - dropout)
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
         images, texts, scale = model(**batch)
@@ -259,6 +268,10 @@ def _shape(options: PretrainOptions) -> tuple[DualEncoderConfig, nn.Module | Non
     """The towers' shape, and the body of a timm model if the image tower stands on one."""
     config = DualEncoderConfig(dim=options.dim, text_width=options.text_width, text_layers=options.text_layers)
     prefix, _, name = options.image_encoder.partition(":")
+    if options.feature_dropout and not options.lock_image:
+        raise InputError(
+            f"expected --lock-image with --feature-dropout {options.feature_dropout}: it leaves out a locked network's features"
+        )
     if prefix == "world" and not name:
         if options.lock_image:
             raise InputError(

@@ -56,7 +56,7 @@ class Trained:
 def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, options: TrainOptions) -> Trained:
     """Train a model for `task` on the joined data and write it to `out`; under torchrun every process takes its share."""
     limits.check(options)
-    if options.resume and (out / "config.json").is_file():
+    if options.resume and not options.overwrite and (out / "config.json").is_file():
         config = runs.read_config(out)
         log.info("%s is complete already", out)
         return Trained(out, 0.0, 0, config.final)
@@ -81,9 +81,10 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
+        named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
+        del frozen  # its vectors are on disk: the memory is the language model's now
     result = loop.run(job, plan, work)
     final = {"loss": result.loss}
-    named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
     kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
     config = runs.RunConfig(
         task,
@@ -101,8 +102,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
     )
     if processes.is_main_process:
         runs.save(work, model, tokenizer, config)
-        loop.discard_checkpoints(work)
         publish(work, out)
+        loop.discard_checkpoints(out)
     processes.wait_for_everyone()
     return Trained(out, result.seconds, result.steps, final)
 
@@ -137,13 +138,12 @@ class _Learning:
         rows = self.order(step)
         mine = part.rows(len(rows))
         chosen = rows[mine]
+        vectors = self.table.scenes(self.packed.scene_of, chosen)  # the swap: here sentences, in predict.py pictures
         targets, owners = self.packed.targets_of.flat(chosen)
         prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
         lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
         return {
-            "vectors": self.table.scenes(
-                self.packed.scene_of, chosen
-            ),  # the swap: here sentences, in predict.py pictures
+            "vectors": vectors,
             "normal": draws.normal(self.options.seed, step, len(rows), self.table.dim)[mine],
             "prompts": prompts,
             "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),

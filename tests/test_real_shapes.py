@@ -1,0 +1,95 @@
+"""The paper's shapes from end to end: CLIP ViT-L/14 and T5-base with random weights, saved here, used as anyone's would be."""
+
+from __future__ import annotations
+
+import gc
+import json
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+
+from conftest import SHARED, make_album
+from imageless.tokens import train_tokenizer
+
+CPU = ("--device", "cpu")
+T5_TOKENIZER = SHARED / "tokenizers/t5"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """OpenAI's architecture with a state dict of random numbers, in half the memory."""
+    file = tmp_path_factory.mktemp("clip") / "random.safetensors"
+    model = open_clip.create_model("ViT-L-14-quickgelu", precision="bf16")
+    save_file(model.state_dict(), file)
+    return f"open_clip:ViT-L-14-quickgelu/{file}"
+
+
+@pytest.fixture(scope="module")
+def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as google-t5/t5-base is one."""
+    folder = tmp_path_factory.mktemp("t5") / "t5-base"
+    shape = {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_heads": 12, "vocab_size": 32128}
+    config = T5Config(**shape, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
+    T5ForConditionalGeneration(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer = (
+        AutoTokenizer.from_pretrained(T5_TOKENIZER) if T5_TOKENIZER.is_dir() else train_tokenizer(["a red dog"] * 9)
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*QuickGELU:UserWarning")
+def test_clip_vit_l_14_and_t5_base_from_embed_to_evaluate(imageless, tmp_path, clip, t5, own_cache):
+    album = make_album(tmp_path, 8)
+    (tmp_path / "long.txt").write_text("a red dog\n" + "dog " * 100 + "\n")
+    data = f"karpathy:{album}"
+
+    embedded = imageless(
+        "embed",
+        f"text:{tmp_path / 'long.txt'}",
+        "--encoder",
+        clip,
+        "--of",
+        "text",
+        "--out",
+        tmp_path / "t",
+        *CPU,
+        "--json",
+    )
+    assert embedded.json["final"] == {"dim": 768, "skipped": 0, "truncated": 1}  # 77 tokens are what CLIP reads
+
+    out = tmp_path / "run"
+    told = ["--encoder", clip, "--lm", t5, "--out", out, "--steps", 2, "--batch-size", 4, *CPU, "--json"]
+    trained = imageless("train", "captioning", data, *told)
+    assert trained.json["steps"] == 2 and trained.json["final"]["loss"] > 0
+    gc.collect()
+    config = json.loads((out / "config.json").read_text())
+    assert config["encoder"]["dim"] == 768 and config["setting"] == "multiple"
+    assert config["noise"] == 0.04  # the released code's, for this encoder and setting
+    weights = load_file(out / "model.safetensors")
+    assert weights["prefix.project.weight"].shape == (4 * 768, 768)
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}  # whatever the checkpoint's precision
+    assert sum(weight.numel() for weight in weights.values()) > 220e6
+    del weights
+
+    said = imageless("caption", out, tmp_path / "003.png", *CPU, "--json", "--n-best", 2)
+    assert len(said.json["results"][0]["nbest"]) == 2 and isinstance(said.json["results"][0]["text"], str)
+    scored = imageless("evaluate", out, data, "--out", tmp_path / "scores", "--beams", 1, *CPU, "--json")
+    assert scored.json["n"] == 2 and scored.json["scores"].keys() >= {"cider", "bleu4", "rouge_l"}
+
+
+@pytest.mark.skipif(not T5_TOKENIZER.is_dir(), reason="needs the T5 tokenizer in ../shared/data")
+def test_captions_survive_the_t5_tokenizer():
+    from imageless.tokens import encode
+
+    tokenizer = AutoTokenizer.from_pretrained(T5_TOKENIZER)
+    told = ["two dogs run in the snow.", "a man holds a red umbrella"]
+    rows = encode(tokenizer, told, longest=32)
+    for number, text in enumerate(told):
+        ids = rows.values[rows.offsets[number] : rows.offsets[number + 1]]
+        assert ids[-1] == 1 and tokenizer.decode(ids, skip_special_tokens=True) == text
