@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import shutil
 import struct
 import zlib
@@ -329,6 +330,22 @@ def test_bad_pictures_are_counted_by_every_verb_that_looks(imageless, tmp_path, 
     shape = ("--steps", 1, "--batch-size", 4, "--dim", 16, "--text-width", 32, "--text-layers", 1, "--split", "test")
     trained = imageless("pretrain", data, "--out", out / "p", *shape, *CPU)
     assert trained.code == 0 and f"{len(BAD)} of {2 + len(BAD) + len(ODD)} pictures could not be read" in trained.err
+
+
+def test_a_name_that_is_no_utf_8_is_a_name_too(imageless, tmp_path, encoder_folder, run):
+    good, bad = (
+        os.fsdecode(os.fsencode(tmp_path / "photos") + ending) for ending in (b"/caf\xe9.png", b"/na\xefve.png")
+    )
+    (tmp_path / "photos").mkdir()
+    Path(good).write_bytes(ODD["one.png"])
+    Path(bad).write_bytes(b"")
+    said = imageless("caption", run, tmp_path / "photos", *CPU, "--json")
+    assert [result["image"] for result in said.json["results"]] == [good, bad]
+    told = [f"images:{tmp_path / 'photos'}", "--encoder", encoder_folder, "--of", "image", "--out", tmp_path / "table"]
+    assert imageless("embed", *told, *CPU, "--json").json["rows"] == 1
+    table = vectors.VectorTable(tmp_path / "table")
+    assert table.rows([os.path.basename(good)]).tolist() == [0]
+    assert list(table.about.skipped) == [os.path.basename(bad)]
 
 
 # Nothing already made is lost.

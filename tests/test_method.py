@@ -100,8 +100,9 @@ def test_the_upper_bound_learns_from_the_other_table(tmp_path, album, encoder_fo
 @pytest.mark.skipif(not encoders.WORLD.is_dir(), reason="the encoder that ships with the package is not there yet")
 def test_learning_from_sentences_helps_on_pictures(tmp_path):
     """Trained on sentences with noise, a model says more of its pictures than of other pictures' vectors."""
-    options = TrainOptions(device="cpu", steps=400, limit=2000, batch_size=64)
-    learn(tmp_path / "run", "world", "world", options, lm="world")
+    told = {"steps": 400, "limit": 800, "batch_size": 32, "learning_rate": 4e-3}
+    options = TrainOptions(device="cpu", setting="single", **told)
+    learn(tmp_path / "run", "world", "world", options, lm="world:64x1")
     scored = EvaluateOptions(device="cpu", limit=100, batch_size=100, beams=1)
     own = evaluate(tmp_path / "run", ["world"], tmp_path / "own", scored)
     others = evaluate(tmp_path / "run", ["world"], tmp_path / "others", replace(scored, control="shuffled"))

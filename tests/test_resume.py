@@ -42,7 +42,7 @@ class Stopped(BaseException):
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, job: type, step: int) -> None:
-    """Let the job fall over when its loss is asked for the so-manieth time."""
+    """Let the job fall over when its loss is asked for after so many steps."""
     calls, real = iter(range(step)), job.loss
 
     def loss(self, *arguments: object) -> torch.Tensor:

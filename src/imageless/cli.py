@@ -6,6 +6,7 @@ before a verb has its arguments, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -42,6 +43,9 @@ Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`")]
 
 def main() -> None:
     """Entry point: run a verb, print its result, turn a mistake into one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("imageless").setLevel(logging.INFO if _speaks() else logging.ERROR)
     try:

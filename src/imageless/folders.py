@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a file beside its place, sync it, then rename it there."""
     beside = path.with_name(path.name + ".tmp")
     with disk_errors(path):
-        with beside.open("w", encoding="utf-8") as file:
+        with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:  # file names need not be UTF-8
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

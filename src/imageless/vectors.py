@@ -188,7 +188,8 @@ class ShardWriter:
                 np.save(file, vectors.astype(np.float16), allow_pickle=False)
             beside.replace(shard)
             beside = metadata.with_name(metadata.name + ".tmp")
-            parquet.write_table(arrow.table({"id": ids, "name": list(names)}), beside)
+            shown = [name.encode("utf-8", "backslashreplace").decode() for name in names]  # ids are of the name itself
+            parquet.write_table(arrow.table({"id": ids, "name": shown}), beside)
             beside.replace(metadata)
 
     def count(self) -> int:
