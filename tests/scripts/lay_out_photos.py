@@ -37,7 +37,9 @@ def main(bundle: Path, folder: Path) -> None:
     link(folder / "mobilenetv2" / "model.safetensors", bundle / "encoders" / "mobilenetv2_100.safetensors")
     link(folder / "flickr8k", bundle / "flickr8k")
     link(folder / "text", bundle / "text")
-    print(f"{folder} is ready: imageless reproduce captioning --on photos --data {folder} --out tables/captioning-photos")
+    print(
+        f"{folder} is ready: imageless reproduce captioning --on photos --data {folder} --out tables/captioning-photos"
+    )
 
 
 def link(new: Path, old: Path) -> None:

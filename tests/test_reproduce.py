@@ -1,0 +1,97 @@
+"""Tables from recipes: every cell has a command, what is finished is not done again, a mistake is one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imageless.analysis import reproduce as made
+from imageless.errors import InputError
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch, album: Path, encoder_folder: Path) -> made.Recipe:
+    """A table of two rows on a handful of pictures."""
+    small = made.Recipe(
+        title="A small table.",
+        train=f"captioning karpathy:{album} --encoder {encoder_folder} --lm world:32x1 --steps 2 --device cpu",
+        evaluate=f"karpathy:{album} --split test --beams 1 --device cpu",
+        rows=[made.Row("noise", "--noise 0.04"), made.Row("shuffled", evaluate="--control shuffled", of="noise")],
+        columns={"single": "--setting single"},
+        seeds=[0, 1],
+        compare=[["noise", "shuffled"]],
+        keep_noise=False,
+    )
+    monkeypatch.setattr(made, "read", lambda table, ground: small)
+    return small
+
+
+@pytest.mark.slow
+def test_a_stopped_table_goes_on_where_it_stopped(recipe: made.Recipe, tmp_path: Path):
+    first = made.reproduce("small", "world", tmp_path / "table")
+    weights = tmp_path / "table" / "runs" / "noise-single-1" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    (tmp_path / "table" / "scores" / "shuffled-single-1" / "scores.json").rename(tmp_path / "lost.json")
+    (tmp_path / "table" / "scores" / "shuffled-single-1" / "predictions.jsonl").unlink()
+    (tmp_path / "table" / "scores" / "shuffled-single-1").rmdir()
+    again = made.reproduce("small", "world", tmp_path / "table")
+    assert weights.stat().st_mtime_ns == written
+    assert again["rows"] == first["rows"]
+    assert json.loads((tmp_path / "table" / "table.json").read_text())["rows"] == first["rows"]
+    cell = first["rows"]["noise"]["single"]
+    assert cell["n"] == 6
+    assert cell["mean"] == pytest.approx(sum(seed["cider"] for seed in cell["seeds"].values()) / 2)
+    assert sum(command.startswith("imageless train") for command in first["commands"]) == 2
+    assert "| noise |" in (tmp_path / "table" / "table.md").read_text()
+
+
+def test_a_recipe_that_needs_data_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    needy = made.Recipe("t", "captioning text:{data}/a.txt", "", [made.Row("noise")], {"single": ""}, [0])
+    monkeypatch.setattr(made, "read", lambda table, ground: needy)
+    with pytest.raises(InputError, match="expected --data FOLDER"):
+        made.reproduce("small", "photos", tmp_path / "table")
+
+
+def test_a_command_that_fails_is_named_in_one_line(
+    recipe: made.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broken = made.Recipe("t", "captioning text:/nowhere.txt", "world", [made.Row("noise")], {"single": ""}, [0])
+    monkeypatch.setattr(made, "read", lambda table, ground: broken)
+    with pytest.raises(InputError, match=r"imageless train captioning text:/nowhere\.txt.*nowhere\.txt"):
+        made.reproduce("small", "world", tmp_path / "table")
+
+
+def test_an_unknown_table_lists_those_there_are():
+    with pytest.raises(InputError, match=r"there are: .*captioning\.world"):
+        made.read("captoning", "world")
+
+
+@pytest.mark.parametrize("name", made.recipes())
+def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path: Path):
+    table, _, ground = name.rpartition(".")
+    recipe = made.read(table, ground)
+    commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
+    cells = sum((1 if row.once else len(recipe.columns)) * len(recipe.seeds) for row in recipe.rows)
+    assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_a_page_and_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The real demo with two steps of training: everything but good captions."""
+    from dataclasses import replace
+
+    from imageless import demo
+
+    whole = made.read("demo", "world")
+    short = replace(whole, train=whole.train.replace("--steps 400", "--steps 2").replace("--limit 6000", "--limit 60"))
+    short = replace(short, evaluate=short.evaluate.replace("--limit 500", "--limit 40") + " --beams 1")
+    monkeypatch.setattr(made, "read", lambda table, ground: short)
+    done = demo.demo(tmp_path / "demo", seed=0)
+    scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
+    assert set(scores) == {"no_noise", "noise", "images", "shuffled"}
+    assert all(set(score) == {"cider", "bleu4", "n"} for score in scores.values())
+    page = done.report.read_text()
+    assert page.count("<img") >= demo.SHOWN + 1
+    assert "http" not in page.split("</style>")[1]  # nothing is fetched from anywhere
