@@ -85,8 +85,10 @@ def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
 
 
 def _recorded() -> str:
-    """The converged table as it was measured, from the package."""
+    """The converged table as it was measured, from the package; nothing where none was recorded yet."""
     file = resources.files("imageless.recipes") / "recorded" / "captioning.world.json"
+    if not file.is_file():
+        return ""
     table = json.loads(file.read_text(encoding="utf-8"))
     rows: dict[str, list[str]] = {
         ROWS.get(row, str(row)): [f"{100 * cell['mean']:.1f} ± {100 * cell['spread']:.1f}" for cell in cells.values()]

@@ -155,13 +155,7 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
                 scores = out / "scores" / _cell(row.name, column, seed)
                 told = ["evaluate", str(run), *words(f"{recipe.evaluate} {row.evaluate}"), "--out", str(scores)]
                 evaluated.append(_Step(told, scores / "scores.json"))
-    return [
-        *made,
-        trained[:1],
-        trained[1:],
-        evaluated[:1],
-        evaluated[1:],
-    ]  # the first of each fills the cache for the others
+    return [*made, trained, evaluated]
 
 
 def _columns(recipe: Recipe, row: Row) -> list[tuple[str, str]]:
