@@ -124,6 +124,8 @@ class TrainOptions(Source, Machine):
     """Largest gradient norm."""
     accumulate: int = 1
     """Pieces a batch is cut into, one after the other, to save memory."""
+    vocabulary: int = 8192
+    """Most pieces of the vocabulary of a language model from scratch; fewer pieces make its steps cheaper."""
     prefix: int = 4
     """Vectors of the language model's width that one image or text vector becomes."""
     keep_case: bool = False

@@ -44,7 +44,7 @@ def small_t5(width: int, layers: int, vocabulary: int) -> T5ForConditionalGenera
         d_ff=4 * width,
         num_layers=layers,
         num_decoder_layers=layers,
-        feed_forward_proj="gated-gelu",
+        feed_forward_proj="gated-gelu_pytorch_tanh",  # the function of gated-gelu in one fused operation
         dropout_rate=0.0,
         tie_word_embeddings=True,
         pad_token_id=0,
@@ -55,12 +55,12 @@ def small_t5(width: int, layers: int, vocabulary: int) -> T5ForConditionalGenera
 
 
 def load_t5(
-    spec: str, texts: Callable[[], Iterable[str]]
+    spec: str, texts: Callable[[], Iterable[str]], vocabulary: int = 8192
 ) -> tuple[T5ForConditionalGeneration, PreTrainedTokenizerBase]:
-    """The language model and its tokenizer; `texts` is only read when a vocabulary has to be made."""
+    """The language model and its tokenizer; `texts` is only read when a vocabulary of at most so many pieces has to be made."""
     size = from_scratch(spec)
     if size is not None:
-        tokenizer = train_tokenizer(texts())
+        tokenizer = train_tokenizer(texts(), vocabulary)
         return small_t5(*size, vocabulary=len(tokenizer)), tokenizer
     with quiet():
         try:

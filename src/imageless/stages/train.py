@@ -204,7 +204,7 @@ def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Clos
 
     here = from_scratch(lm) is not None or Path(lm).is_dir()
     with nullcontext() if here else from_hub(lm):
-        language_model, tokenizer = load_t5(lm, texts)
+        language_model, tokenizer = load_t5(lm, texts, options.vocabulary)
     return Close(language_model, dim, options.prefix), tokenizer
 
 
