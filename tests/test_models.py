@@ -91,11 +91,11 @@ def test_a_loss_does_not_depend_on_its_neighbours(model, vectors):
     assert torch.allclose(both, first + second, rtol=1e-5)
 
 
-@pytest.mark.parametrize("beams", [2, 5])
-def test_beam_search_is_transformers_own(model, vectors, beams):
-    """Written plainly: embed by hand, hand it to generate, no length penalty."""
+@pytest.mark.parametrize(("beams", "length_penalty"), [(2, 0.0), (5, 0.0), (5, 1.0)])
+def test_beam_search_is_transformers_own(model, vectors, beams, length_penalty):
+    """Written plainly: embed by hand, hand it to generate."""
     ids, mask = prompts([7, 8, 1], [9, 1], [3, 1], [4, 5, 1], [1])
-    ours = model.generate(vectors, ids, mask, beams=beams, n_best=2, longest=9)
+    ours = model.generate(vectors, ids, mask, beams=beams, n_best=2, longest=9, length_penalty=length_penalty)
     embedded = torch.cat([model.prefix.project(vectors).reshape(5, 4, 32), model.lm.shared(ids)], dim=1)
     plain = model.lm.generate(
         inputs_embeds=embedded,
@@ -103,19 +103,20 @@ def test_beam_search_is_transformers_own(model, vectors, beams):
         num_beams=beams,
         num_return_sequences=2,
         max_new_tokens=9,
-        length_penalty=0.0,
-        early_stopping=True,
+        length_penalty=length_penalty,
+        early_stopping=False,
         do_sample=False,
         return_dict_in_generate=True,
         output_scores=True,
     )
     assert torch.equal(ours.ids.flatten(0, 1), plain.sequences[:, 1:])
-    assert torch.allclose(ours.scores.flatten(), plain.sequences_scores, atol=1e-5)
+    lengths = (plain.sequences[:, 1:] != 0).sum(-1)
+    assert torch.allclose(ours.scores.flatten(), plain.sequences_scores * lengths**length_penalty, atol=1e-5)
 
 
-@pytest.mark.parametrize("beams", [1, 4])
-def test_a_score_is_the_log_probability_of_the_words(model, vectors, beams):
-    said = model.generate(vectors, *NOTHING, beams=beams, longest=6)
+@pytest.mark.parametrize(("beams", "length_penalty"), [(1, 0.0), (4, 0.0), (4, 1.0)])
+def test_a_score_is_the_log_probability_of_the_words(model, vectors, beams, length_penalty):
+    said = model.generate(vectors, *NOTHING, beams=beams, longest=6, length_penalty=length_penalty)
     for row in range(5):
         words = said.ids[row, 0]
         end = (words == 1).nonzero()

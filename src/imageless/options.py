@@ -146,6 +146,8 @@ class PredictOptions(Machine):
     """Pictures at once."""
     beams: int | None = None
     """Beam width; default: the task's (5 for captions)."""
+    length_penalty: float | None = None
+    """Beams compare log probability / length ** this: 0 favours short answers; default: the task's (1 for captions)."""
     n_best: int = 1
     """How many answers to give for each picture."""
 

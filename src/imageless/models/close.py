@@ -26,7 +26,7 @@ from imageless.models.prefix import Prefix
 
 @dataclass(frozen=True)
 class Generated:
-    """The best sequences for each input, best first: (batch, n_best, length) ids and their log probabilities."""
+    """The best sequences for each input, best first: (batch, n_best, length) ids and the log probabilities of their words."""
 
     ids: Int[Tensor, "batch n_best length"]
     scores: Float[Tensor, "batch n_best"]
@@ -84,8 +84,9 @@ class Close(nn.Module):
         beams: int = 5,
         n_best: int = 1,
         longest: int = 32,
+        length_penalty: float = 0.0,
     ) -> Generated:
-        """Beam search without a length penalty, as the official evaluation does (AllenNLP beam search, width 5)."""
+        """Beam search; beams are compared by log probability / length ** `length_penalty`."""
         hidden, mask = self.read(vectors, prompts, prompt_mask)
         out = self.lm.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
@@ -93,13 +94,15 @@ class Close(nn.Module):
             num_beams=beams,
             num_return_sequences=n_best,
             max_new_tokens=longest,
-            **({"length_penalty": 0.0, "early_stopping": True} if beams > 1 else {}),
+            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
             do_sample=False,
             output_scores=True,
             return_dict_in_generate=True,
         )
         ids = out.sequences.unflatten(0, (-1, n_best))[:, :, 1:]  # (batch, n_best, length), without the start token
+        said = ids != self.lm.config.pad_token_id
         if beams > 1:
-            return Generated(ids, out.sequences_scores.unflatten(0, (-1, n_best)))
+            compared = out.sequences_scores.unflatten(0, (-1, n_best))
+            return Generated(ids, compared * said.sum(-1) ** length_penalty)
         steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
-        return Generated(ids, steps.masked_fill(ids.squeeze(1) == self.lm.config.pad_token_id, 0).sum(-1, keepdim=True))
+        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))

@@ -57,6 +57,7 @@ class Predictor:
             self.model.to(torch.bfloat16)
         self.defaults = tasks.task(self.config.task).defaults(self.config.setting)
         self.beams = self.defaults.beams if options.beams is None else options.beams
+        self.length_penalty = self.defaults.length_penalty if options.length_penalty is None else options.length_penalty
         if options.n_best > self.beams:
             raise InputError(
                 f"--n-best: expected at most the {self.beams} beams, got {options.n_best}; widen them with --beams"
@@ -106,6 +107,7 @@ class Predictor:
             mask.to(self.device),
             beams=self.beams,
             n_best=self.options.n_best,
+            length_penalty=self.length_penalty,
             longest=self.defaults.longest_target,
         )
         words = self.tokenizer.batch_decode(generated.ids.flatten(0, 1), skip_special_tokens=True)

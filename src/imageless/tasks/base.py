@@ -16,6 +16,8 @@ class Defaults:
     longest_target: int
     beams: int
     batch_size: int
+    length_penalty: float = 0.0
+    """The released code compares beams by log probability alone (AllenNLP beam search, close @ 80f8db0)."""
 
 
 @dataclass(frozen=True)
