@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imageless import report
 from imageless.analysis.reproduce import reproduce
 from imageless.folders import begin, publish, write_json, write_text
+from imageless.runs import read_config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +77,10 @@ def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
             "The gap",
             "Sentences and pictures of the same scenes lie apart in the encoder's space. Noise spreads the sentences out until "
             "pictures look like more of the same; the model never learns which side a vector came from.",
-            report.figure(_gap(), "text and image vectors on their first two principal axes, before and after noise"),
+            report.figure(
+                _gap(_noise(work, seed)),
+                "text and image vectors on their first two principal axes, before and after noise",
+            ),
         ),
     ]
     return report.page(
@@ -85,10 +89,8 @@ def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
 
 
 def _recorded() -> str:
-    """The converged table as it was measured, from the package; nothing where none was recorded yet."""
+    """The converged table as it was measured, from the package."""
     file = resources.files("imageless.recipes") / "recorded" / "captioning.world.json"
-    if not file.is_file():
-        return ""
     table = json.loads(file.read_text(encoding="utf-8"))
     rows: dict[str, list[str]] = {
         ROWS.get(row, str(row)): [f"{100 * cell['mean']:.1f} ± {100 * cell['spread']:.1f}" for cell in cells.values()]
@@ -119,7 +121,12 @@ def _answers(work: Path, row: str, seed: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[:SHOWN]]
 
 
-def _gap() -> Figure:
+def _noise(work: Path, seed: int) -> float:
+    (run,) = (work / "runs").glob(f"noise-*-{seed}")
+    return read_config(run).noise
+
+
+def _gap(noise: float) -> Figure:
     """Text and image vectors of the same scenes on their first two principal axes, without and with noise."""
     import numpy as np
     import torch
@@ -136,7 +143,6 @@ def _gap() -> Figure:
     images = embed.images([record.image for record in records if record.image], encoder)
     texts = F.normalize(encoder.texts([record.captions[0] for record in records]), dim=-1).cpu()
     pictures = images.unit(images.rows(record.image.name for record in records if record.image))
-    noise = encoder.noise["captioning-single"]
     blurred = Noise(noise)(texts, normal(0, 0, *texts.shape))
     plot = Figure(figsize=(10, 4.2))
     for axis, sentences, title in zip(

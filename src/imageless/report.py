@@ -25,8 +25,8 @@ body { margin: 2.5rem auto; max-width: 72rem; padding: 0 1.2rem; font: 16px/1.5 
 body { color: var(--ink); background: var(--paper) }
 h1 { font-size: 1.9rem; margin-bottom: .2rem } h2 { margin-top: 2.6rem; font-size: 1.25rem } p { max-width: 46rem }
 .soft { color: var(--soft) } table { border-collapse: collapse; margin: 1rem 0 } caption { text-align: left; color: var(--soft) }
-th, td { padding: .35rem .9rem; border-bottom: 1px solid var(--line); text-align: right }
-th:first-child, td:first-child { text-align: left }
+th, td { padding: .35rem .9rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left; white-space: normal }
 figure { margin: 1rem 0 } figure img { max-width: 100%; background: white; border-radius: 6px }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.4rem }
 .card img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 8px; display: block; margin-bottom: .5rem }

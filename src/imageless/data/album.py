@@ -56,7 +56,7 @@ class Album:
         self._check_given()
         if self.missing:
             # Captions without any picture are how this project learns; only a part of them missing is odd.
-            level = logging.WARNING if self.found else logging.INFO
+            level = logging.WARNING if self.found else logging.DEBUG
             total = self.found + self.missing
             log.log(level, "%s of %s pictures not found (first: %r)", self.missing, total, self._first_missing)
 
