@@ -52,6 +52,16 @@ def test_train_joins_data_and_takes_both_sides(imageless, tmp_path, sentences, a
     assert said.json["steps"] == 3
 
 
+def test_data_may_stand_anywhere_among_the_options(imageless, tmp_path, sentences, album, encoder_folder):
+    words = ("--encoder", encoder_folder, f"text:{sentences}", "--lm", "world:32x1", f"karpathy:{album}")
+    told = ("--steps", 2, "--noise", 0.04, "--device", "cpu", "--out", tmp_path / "run", "--json")
+    imageless("train", "captioning", *words, *told)
+    assert json.loads((tmp_path / "run/config.json").read_text())["data"] == [f"text:{sentences}", f"karpathy:{album}"]
+    assert (
+        "expected DATA as READER:PATH, got none" in imageless("train", "captioning", "--out", tmp_path / "no").complaint
+    )
+
+
 @pytest.mark.parametrize(("of", "rows"), [("text", 60), ("image", 24)])
 def test_embed(imageless, tmp_path, album, encoder_folder, of, rows):
     out = tmp_path / "table"

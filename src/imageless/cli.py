@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,7 +34,8 @@ app = App(
 
 log = logging.getLogger(__name__)
 
-Data = Annotated[list[str], Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
+Data = Annotated[str, Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
+DATA = "DATA as READER:PATH"
 Out = Annotated[Path, Parameter(help="Folder to write; it appears under this name when it is complete")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object")]
 Flat = Parameter(name="*")
@@ -84,19 +85,17 @@ def check(*, json: AsJson = False) -> None:
 
 @app.command
 def pretrain(
-    data: Data, /, *, out: Out, options: Annotated[PretrainOptions, Flat] = PretrainOptions(), json: AsJson = False
+    *data: Data, out: Out, options: Annotated[PretrainOptions, Flat] = PretrainOptions(), json: AsJson = False
 ) -> None:
     """Train a small dual encoder (CLIP) on pictures with captions, from scratch or on a locked image network."""
     from imageless.stages.pretrain import pretrain
 
-    _show(pretrain(data, out, options), json, _trained)
+    _show(pretrain(_some(data, DATA), out, options), json, _trained)
 
 
 @app.command
 def embed(
-    data: Data,
-    /,
-    *,
+    *data: Data,
     encoder: str,
     of: Literal["text", "image"],
     out: Out,
@@ -106,15 +105,14 @@ def embed(
     """Turn every text or picture of the data into a vector, once."""
     from imageless.stages.embed import embed
 
-    _show(embed(data, out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}")
+    _show(embed(_some(data, DATA), out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}")
 
 
 @app.command
 def train(
     task: str,
-    data: Data,
     /,
-    *,
+    *data: Data,
     encoder: str = "world",
     lm: str = "world",
     out: Out,
@@ -132,18 +130,17 @@ def train(
     """
     from imageless.stages.train import train
 
-    _show(train(task, data, out, encoder, lm, options), json, _trained)
+    _show(train(task, _some(data, DATA), out, encoder, lm, options), json, _trained)
 
 
 @app.command
 def caption(
     run: Run,
-    images: Annotated[
-        list[str],
+    /,
+    *images: Annotated[
+        str,
         Parameter(help="Files, globs or folders; - reads paths from standard input", allow_leading_hyphen=True),
     ],
-    /,
-    *,
     options: Annotated[PredictOptions, Flat] = PredictOptions(),
     json: AsJson = False,
 ) -> None:
@@ -151,7 +148,7 @@ def caption(
     from imageless import pictures
     from imageless.stages.predict import Predictor
 
-    wanted = pictures.find(_paths(images))
+    wanted = pictures.find(_paths(_some(images, "a picture, a glob or a folder")))
     results = list(Predictor(run, options).pictures(wanted))
     errors = [result.error for result in results if result.error]
     if len(errors) == len(results):
@@ -165,9 +162,8 @@ def caption(
 @app.command
 def evaluate(
     run: Run,
-    data: Data,
     /,
-    *,
+    *data: Data,
     out: Out,
     options: Annotated[EvaluateOptions, Flat] = EvaluateOptions(),
     json: AsJson = False,
@@ -175,7 +171,7 @@ def evaluate(
     """Answer a whole split and score the answers."""
     from imageless.stages.evaluate import evaluate
 
-    _show(evaluate(run, data, out, options), json, _scored)
+    _show(evaluate(run, _some(data, DATA), out, options), json, _scored)
 
 
 @app.command
@@ -222,6 +218,13 @@ def reproduce(
     from imageless.analysis.reproduce import markdown, reproduce
 
     _show(reproduce(table, on, out, data, seeds, jobs), json, markdown)
+
+
+def _some(words: Sequence[str], what: str) -> list[str]:
+    """The words a verb takes any number of, wherever among the options they stand; at least one."""
+    if not words:
+        raise InputError(f"expected {what}, got none; see --help")
+    return list(words)
 
 
 def _paths(images: Iterable[str]) -> list[str]:
