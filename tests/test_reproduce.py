@@ -19,7 +19,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, album: Path, encoder_folder: Path) -
         train=f"captioning karpathy:{album} --encoder {encoder_folder} --lm world:32x1 --steps 2 --device cpu",
         evaluate=f"karpathy:{album} --split test --beams 1 --device cpu",
         rows=[made.Row("noise", "--noise 0.04"), made.Row("shuffled", evaluate="--control shuffled", of="noise")],
-        columns={"single": "--setting single"},
+        columns={"single": made.Column("--setting single")},
         seeds=[0, 1],
         compare=[["noise", "shuffled"]],
         keep_noise=False,
@@ -48,7 +48,7 @@ def test_a_stopped_table_goes_on_where_it_stopped(recipe: made.Recipe, tmp_path:
 
 
 def test_a_recipe_that_needs_data_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    needy = made.Recipe("t", "captioning text:{data}/a.txt", "", [made.Row("noise")], {"single": ""}, [0])
+    needy = made.Recipe("t", [made.Row("noise")], {"single": made.Column()}, [0], "captioning text:{data}/a.txt")
     monkeypatch.setattr(made, "read", lambda table, ground: needy)
     with pytest.raises(InputError, match="expected --data FOLDER"):
         made.reproduce("small", "photos", tmp_path / "table")
@@ -57,7 +57,9 @@ def test_a_recipe_that_needs_data_says_where_to_get_it(tmp_path: Path, monkeypat
 def test_a_command_that_fails_is_named_in_one_line(
     recipe: made.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    broken = made.Recipe("t", "captioning text:/nowhere.txt", "world", [made.Row("noise")], {"single": ""}, [0])
+    broken = made.Recipe(
+        "t", [made.Row("noise")], {"single": made.Column()}, [0], "captioning text:/nowhere.txt", "world"
+    )
     monkeypatch.setattr(made, "read", lambda table, ground: broken)
     with pytest.raises(InputError, match=r"imageless train captioning text:/nowhere\.txt.*nowhere\.txt"):
         made.reproduce("small", "world", tmp_path / "table")
@@ -73,7 +75,7 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     table, _, ground = name.rpartition(".")
     recipe = made.read(table, ground)
     commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
-    cells = sum((1 if row.once else len(recipe.columns)) * len(recipe.seeds) for row in recipe.rows)
+    cells = sum((len(recipe.columns) - len(row.shared)) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
 

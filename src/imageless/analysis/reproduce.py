@@ -1,6 +1,7 @@
 """A published table, or one of our own, made again from its recipe: every number with the command that made it.
 
 A recipe names rows and columns; each cell is a run of `imageless train` and one of `imageless evaluate`, for every seed.
+The words of recipe, column and row are joined, those that begin with a task or with data first.
 Runs are processes of their own with one thread each, as many at a time as there are cores. What is finished is not done
 again, so a stopped table goes on where it stopped.
 
@@ -20,9 +21,9 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -47,8 +48,22 @@ class Row:
     evaluate: str = ""
     of: str | None = None
     """Evaluate the runs of this other row instead of training."""
-    once: bool = False
-    """The columns make no difference to this row: only the first is run, and stands for all."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """What more is added to the training of single columns."""
+    shared: dict[str, str] = field(default_factory=dict)
+    """Columns that make no difference to this row, with the column whose runs stand for them."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: what is added to the training and to the evaluation of its cells, and what is read off."""
+
+    train: str = ""
+    evaluate: str = ""
+    score: str | None = None
+    """Default: the recipe's."""
+    noise: str | None = None
+    """Under which name a sweep over w keeps the best; default: the task and the column's name."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +71,26 @@ class Recipe:
     """What a recipe file says."""
 
     title: str
-    train: str
-    evaluate: str
     rows: list[Row]
-    columns: dict[str, str]
+    columns: dict[str, Column]
     seeds: list[int]
+    train: str = ""
+    evaluate: str = ""
     score: str = "cider"
     make: dict[str, str] = field(default_factory=dict)
     """Commands that are run first, by the name under OUT/made of what they leave behind."""
     compare: list[list[str]] = field(default_factory=list)
     """Pairs of rows whose difference is tested picture by picture."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What {name} stands for in the commands, such as the encoder; whoever runs the table may set them otherwise."""
+    needs: dict[str, str] = field(default_factory=dict)
+    """Files and folders below {data}, and where each is had."""
     keep_noise: bool = False
     """The rows are a sweep over w: write the best for each column as noise.json."""
+    paper: dict[str, Any] = field(default_factory=dict)
+    """What was published: `source`, and under `rows` numbers x 100 by row and column."""
+    shares: list[list[str]] = field(default_factory=list)
+    """Pairs of rows: which share of the second the first reaches."""
 
 
 def recipes() -> list[str]:
@@ -85,14 +108,17 @@ def reproduce(
     seeds: int | None = None,
     jobs: int | None = None,
     first_seed: int = 0,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Make a table; `data` is the folder the recipe's {data} stands for, `seeds` cuts the list of seeds short."""
+    """Make a table; `data` is the folder the recipe's {data} stands for, `seeds` cuts the list of seeds short.
+
+    `names` sets what else stands in braces otherwise than the recipe does.
+    """
     recipe = read(table, ground)
-    needs_data = "{data}" in json.dumps([recipe.train, recipe.evaluate, *recipe.make.values()])
-    if needs_data and (data is None or not data.is_dir()):
-        raise InputError(
-            f"expected --data FOLDER with the data of {table} on {ground}, got {data}; docs/data.md says where to get it"
-        )
+    _expect_data(recipe, data, f"{table} on {ground}")
+    if other := sorted((names or {}).keys() - recipe.names.keys()):
+        raise InputError(f"expected names among {', '.join(recipe.names) or 'none'} of {table}, got {', '.join(other)}")
+    recipe = replace(recipe, names={**recipe.names, **(names or {})})
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     chosen = [first_seed + seed for seed in recipe.seeds[:seeds]]
@@ -114,7 +140,23 @@ def read(table: str, ground: str) -> Recipe:
     if not file.is_file():
         raise InputError(f"no recipe for {table} on {ground}; there are: {', '.join(recipes())}")
     values = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Recipe(**{**values, "rows": [Row(**row) for row in values["rows"]]})
+    columns = {
+        name: Column(**({"train": told} if isinstance(told, str) else told)) for name, told in values["columns"].items()
+    }
+    return Recipe(**{**values, "rows": [Row(**row) for row in values["rows"]], "columns": columns})
+
+
+def _expect_data(recipe: Recipe, data: Path | None, table: str) -> None:
+    """Say at once, before hours of work, what a recipe's commands would miss."""
+    wanted = "{data}" in json.dumps(asdict(recipe))
+    if wanted and (data is None or not data.is_dir()):
+        listed = "".join(f"; {name}: {origin}" for name, origin in recipe.needs.items())
+        raise InputError(
+            f"expected --data FOLDER with the data of {table}, got {data}; docs/data.md says where to get it{listed}"
+        )
+    missing = [f"{name} ({origin})" for name, origin in recipe.needs.items() if data and not (data / name).exists()]
+    if missing:
+        raise InputError(f"expected the data of {table} in {data}, found no {'; no '.join(missing)}")
 
 
 @dataclass(frozen=True)
@@ -128,9 +170,10 @@ class _Step:
 def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None) -> list[list[_Step]]:
     """Everything to be run, in stages that wait for each other."""
 
-    def words(text: str) -> list[str]:
-        places = {"data": str(data), "made": str(out / "made")}
-        return [word.format(**places) for word in shlex.split(text)]
+    def words(*texts: str) -> list[str]:
+        places = {"data": str(data), "made": str(out / "made"), **recipe.names}
+        joined = sorted(texts, key=lambda text: text.startswith("--"))  # what is named goes before options
+        return [word.format(**places) for text in joined for word in shlex.split(text)]
 
     made = [
         [_Step([*words(text), "--out", str(out / "made" / name)], out / "made" / name)]
@@ -138,13 +181,15 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
     ]
     trained, evaluated = [], []
     for row in recipe.rows:
-        for column, setting in _columns(recipe, row):
+        for name, column in recipe.columns.items():
+            if name in row.shared:
+                continue
             for seed in seeds:
-                run = out / "runs" / _cell(row.of or row.name, column, seed)
+                run = out / "runs" / _cell(row.of or row.name, name, seed)
                 if row.of is None:
                     told = [
                         "train",
-                        *words(f"{recipe.train} {setting} {row.train}"),
+                        *words(recipe.train, column.train, row.train, row.columns.get(name, "")),
                         "--seed",
                         str(seed),
                         "--resume",
@@ -152,14 +197,11 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
                         str(run),
                     ]
                     trained.append(_Step(told, run / "config.json"))
-                scores = out / "scores" / _cell(row.name, column, seed)
-                told = ["evaluate", str(run), *words(f"{recipe.evaluate} {row.evaluate}"), "--out", str(scores)]
+                scores = out / "scores" / _cell(row.name, name, seed)
+                asked = words(recipe.evaluate, column.evaluate, row.evaluate)
+                told = ["evaluate", str(run), *asked, "--out", str(scores)]
                 evaluated.append(_Step(told, scores / "scores.json"))
     return [*made, trained, evaluated]
-
-
-def _columns(recipe: Recipe, row: Row) -> list[tuple[str, str]]:
-    return list(recipe.columns.items())[: 1 if row.once else None]
 
 
 def _cell(row: str, column: str, seed: int) -> str:
@@ -189,18 +231,19 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     items: dict[tuple[str, str], np.ndarray] = {}
     for row in recipe.rows:
         rows[row.name] = {}
-        for column in recipe.columns:
-            told = next(iter(recipe.columns)) if row.once else column
-            folders = [out / "scores" / _cell(row.name, told, seed) for seed in seeds]
+        for column, read_off in recipe.columns.items():
+            folders = [out / "scores" / _cell(row.name, row.shared.get(column, column), seed) for seed in seeds]
             scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
-            values = [score["scores"][recipe.score] for score in scores]
+            name = read_off.score or recipe.score
+            values = [score["scores"][name] for score in scores]
             rows[row.name][column] = {
+                "score": name,
                 "mean": statistics.fmean(values),
                 "spread": statistics.stdev(values) if len(values) > 1 else None,
                 "n": scores[0]["n"],
                 "seeds": {str(seed): score["scores"] for seed, score in zip(seeds, scores, strict=True)},
             }
-            items[row.name, column] = np.mean([_items(folder, recipe.score) for folder in folders], axis=0)
+            items[row.name, column] = np.mean([_items(folder, name) for folder in folders], axis=0)
     differences = [
         {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
         for a, b in recipe.compare
@@ -208,9 +251,13 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     ]
     return {
         "title": recipe.title,
-        "score": recipe.score,
         "seeds": seeds,
         "rows": rows,
+        "paper": recipe.paper,
+        "shares": {
+            f"{part} / {whole}": {c: rows[part][c]["mean"] / rows[whole][c]["mean"] for c in recipe.columns}
+            for part, whole in recipe.shares
+        },
         "differences": differences,
         "date": date.today().isoformat(),
         "machine": {
@@ -228,26 +275,35 @@ def _items(folder: Path, score: str) -> np.ndarray:
 
 def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
     """The w of the best row for each column, with the whole sweep."""
-    task = shlex.split(recipe.train)[0]
     sweep = {
-        f"{task}-{column}": {row: cells[column]["mean"] for row, cells in result["rows"].items()}
-        for column in recipe.columns
+        column.noise or f"{shlex.split(recipe.train)[0]}-{name}": {
+            row: cells[name]["mean"] for row, cells in result["rows"].items()
+        }
+        for name, column in recipe.columns.items()
     }
     best = {setting: float(max(means, key=means.__getitem__)) for setting, means in sweep.items()}
-    return {"best": best, "sweep": sweep, "seeds": result["seeds"], "score": recipe.score, "title": recipe.title}
+    return {"best": best, "sweep": sweep, "seeds": result["seeds"], "title": recipe.title}
 
 
 def markdown(result: dict[str, Any]) -> str:
     """The table to read: scores x 100, mean and spread (standard deviation over seeds)."""
-    columns = list(next(iter(result["rows"].values())))
+    cells = next(iter(result["rows"].values()))
+    columns = list(cells)
+    scores = dict.fromkeys(cell["score"] for cell in cells.values())
     lines = [
-        f"**{result['title']}** {result['score']} x 100, mean ± standard deviation over seeds {result['seeds']}",
+        f"**{result['title']}** {', '.join(scores)} x 100, mean ± standard deviation over seeds {result['seeds']}",
         "",
         f"| | {' | '.join(columns)} |",
         f"|---|{'---|' * len(columns)}",
     ]
     for row, cells in result["rows"].items():
         lines.append(f"| {row} | {' | '.join(_shown(cells[column]) for column in columns)} |")
+    for pair, shares in result["shares"].items():
+        lines.append(f"| *{pair}* | {' | '.join(f'{100 * shares[column]:.0f} %' for column in columns)} |")
+    for row, published in result["paper"].get("rows", {}).items():
+        lines.append(f"| *the paper's {row}* | {' | '.join(str(published.get(column, '')) for column in columns)} |")
+    if result["paper"]:
+        lines += ["", f"The paper's numbers are on other data: {result['paper']['source']}."]
     if result["differences"]:
         lines += ["", "| difference | column | x 100 | 95 % interval | p |", "|---|---|---|---|---|"]
     for d in result["differences"]:
