@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 PAPER_NOISE = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 section 3.1
 EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
-FROM_SCRATCH_STEPS = 3000  # as in captioning.world; not shown to be where gains end
+FROM_SCRATCH_STEPS = 3000  # minutes on one core; twice as many give a few points more (docs/log.md)
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_RATE = 1e-3  # a small T5 of our own; docs/log.md
 
