@@ -89,7 +89,7 @@ def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
 
 
 def _recorded() -> str:
-    """The converged table as it was measured, from the package."""
+    """The table of full-length runs as it was measured, from the package."""
     file = resources.files("imageless.recipes") / "recorded" / "captioning.world.json"
     table = json.loads(file.read_text(encoding="utf-8"))
     rows: dict[str, list[str]] = {
@@ -98,7 +98,7 @@ def _recorded() -> str:
     }
     first = next(iter(next(iter(table["rows"].values())).values()))
     size = f"{first['n']:,} test pictures, {len(table['seeds'])} seeds"
-    told = f"For comparison, recorded {table['date']}: converged, CIDEr-D x 100 on {size}"
+    told = f"For comparison, recorded {table['date']}: full-length runs, CIDEr-D x 100 on {size}"
     return report.table(told, list(next(iter(table["rows"].values()))), rows)
 
 
