@@ -28,13 +28,13 @@ HEAVY = (
 # Every module may import from rooms above its own line, and from its own room. errors stands above all.
 ROOMS = (
     ("errors", "limits"),
-    ("options", "metrics", "screen", "folders"),
+    ("options", "metrics", "screen", "folders", "report", "shown"),
     ("records", "pictures"),
     ("data", "world", "tasks", "tokens", "draws", "pack", "pixels"),
-    ("vectors", "models", "adapters", "encoders"),
+    ("vectors", "models", "adapters", "encoders", "synthesis"),
     ("runs", "loop"),
     ("stages",),
-    ("analysis", "api", "report", "recipes"),
+    ("analysis", "api", "recipes"),
     ("serving", "demo", "check", "benchmarks"),
     ("cli",),
     ("__main__", "__init__"),

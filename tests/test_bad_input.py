@@ -118,7 +118,7 @@ NAMES = {
         ["evaluate", "{run}", "{album}", "--split", "tset"],
         "expected split 'tset', got only test, train, val",
     ),
-    "nothing to look at": (["evaluate", "{run}", "{text}?split=train"], "expected pictures with references"),
+    "nothing to look at": (["evaluate", "{run}", "{text}?split=train"], "expected pictures with captions"),
     "no run": (["evaluate", "{tmp}", "{album}"], "expected a finished run (make one with `imageless train`)"),
     "one picture to shuffle": (
         ["evaluate", "{run}", "{album}", "--limit", "1", "--control", "shuffled"],

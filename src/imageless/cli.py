@@ -19,9 +19,16 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
-from imageless import __version__
+from imageless import __version__, shown
 from imageless.errors import InputError
-from imageless.options import EmbedOptions, EvaluateOptions, PredictOptions, PretrainOptions, TrainOptions
+from imageless.options import (
+    EmbedOptions,
+    EvaluateOptions,
+    PredictOptions,
+    PretrainOptions,
+    SynthesizeOptions,
+    TrainOptions,
+)
 
 app = App(
     name="imageless",
@@ -40,6 +47,7 @@ Out = Annotated[Path, Parameter(help="Folder to write; it appears under this nam
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object")]
 Flat = Parameter(name="*")
 Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`")]
+Image = Annotated[str, Parameter(help="A picture, a glob or a folder", allow_leading_hyphen=True)]
 
 
 def main() -> None:
@@ -52,9 +60,9 @@ def main() -> None:
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        fail(f"{_one_line(str(error))}; see imageless --help")
+        fail(f"{shown.one_line(str(error))}; see imageless --help")
     except InputError as error:
-        fail(_one_line(str(error)))
+        fail(shown.one_line(str(error)))
     except KeyboardInterrupt:
         fail("stopped; a training goes on from its last checkpoint with --resume", code=130)
 
@@ -65,14 +73,26 @@ def fail(message: str, code: int = 2) -> None:
 
 
 @app.command
-def demo(out: Out = Path("demo"), *, overwrite: bool = False, seed: int = 0, json: AsJson = False) -> None:
+def demo(
+    out: Out = Path("demo"),
+    *,
+    task: str = "captioning",
+    overwrite: bool = False,
+    seed: int = 0,
+    json: AsJson = False,
+) -> None:
     """The whole method on the bundled world, offline, in a few minutes.
 
-    Trains on sentences with and without noise, and on pictures; captions pictures nobody trained on; writes a page.
+    Trains on sentences with and without noise, and on pictures; asks about pictures nobody trained on; writes a page.
+
+    Parameters
+    ----------
+    task
+        captioning, entailment, vqa, news or style.
     """
     from imageless.demo import demo
 
-    _show(demo(out, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
+    _show(demo(out, task, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
 
 
 @app.command
@@ -90,7 +110,33 @@ def pretrain(
     """Train a small dual encoder (CLIP) on pictures with captions, from scratch or on a locked image network."""
     from imageless.stages.pretrain import pretrain
 
-    _show(pretrain(_some(data, DATA), out, options), json, _trained)
+    _show(pretrain(_some(data, DATA), out, options), json, shown.trained)
+
+
+@app.command
+def synthesize(
+    *,
+    lm: str,
+    examples: str,
+    keywords: Path | None = None,
+    out: Annotated[Path, Parameter(help="File to write, a caption a line; a .jsonl and a .report.json come beside it")],
+    options: Annotated[SynthesizeOptions, Flat] = SynthesizeOptions(),
+    json: AsJson = False,
+) -> None:
+    """Have a language model write captions to train on, from a few examples and keywords.
+
+    Parameters
+    ----------
+    lm
+        A causal language model by Hub name or folder, http://host/v1?model=NAME, or openai:NAME (key in the environment).
+    examples
+        Captions to imitate: a text file with one a line, or READER:PATH.
+    keywords
+        File with what captions shall be about, a keyword a line; default: the keywords of the examples.
+    """
+    from imageless.stages.synthesize import synthesize
+
+    _show(synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized)
 
 
 @app.command
@@ -119,18 +165,21 @@ def train(
     options: Annotated[TrainOptions, Flat] = TrainOptions(),
     json: AsJson = False,
 ) -> None:
-    """Train a model for TASK (captioning) on sentences; no picture is opened.
+    """Train a model for TASK on sentences; no picture is opened.
+
+    TASK is captioning, entailment, vqa, news or style; language trains a causal language model on text.
 
     Parameters
     ----------
     encoder
         world, open_clip:ViT-L-14/openai, hf:openai/clip-vit-large-patch14 or an encoder folder.
     lm
-        world (a small T5 from scratch), world:256x4, or a T5 by Hub name or folder, e.g. google-t5/t5-base.
+        world (a small T5 from scratch), world:256x4, or a T5 by Hub name or folder, e.g. google-t5/t5-base. For the task
+        language: world-causal (a small Llama from scratch), world-causal:256x4, or a causal model by Hub name or folder.
     """
     from imageless.stages.train import train
 
-    _show(train(task, _some(data, DATA), out, encoder, lm, options), json, _trained)
+    _show(train(task, _some(data, DATA), out, encoder, lm, options), json, shown.trained)
 
 
 @app.command
@@ -145,18 +194,52 @@ def caption(
     json: AsJson = False,
 ) -> None:
     """Say what is in pictures."""
-    from imageless import pictures
-    from imageless.stages.predict import Predictor
+    wanted = _paths(_some(images, "a picture, a glob or a folder"))
+    _answer(run, options, ("captioning", "style"), wanted, None, json)
 
-    wanted = pictures.find(_paths(_some(images, "a picture, a glob or a folder")))
-    results = list(Predictor(run, options).pictures(wanted))
-    errors = [result.error for result in results if result.error]
-    if len(errors) == len(results):
-        raise InputError(errors[0])
-    if errors:
-        log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
-    shown = {"run": str(run), "results": [_present(result) for result in results]}
-    _show(shown, json, lambda r: "\n".join(_line(result, len(wanted) > 1) for result in r["results"]))
+
+@app.command
+def ask(
+    run: Run,
+    image: Image,
+    question: str,
+    /,
+    *,
+    options: Annotated[PredictOptions, Flat] = PredictOptions(),
+    json: AsJson = False,
+) -> None:
+    """Answer a question about a picture; RUN was trained for vqa."""
+    _answer(run, options, ("vqa",), [image], question, json)
+
+
+@app.command
+def entail(
+    run: Run,
+    image: Image,
+    hypothesis: str,
+    /,
+    *,
+    options: Annotated[PredictOptions, Flat] = PredictOptions(),
+    json: AsJson = False,
+) -> None:
+    """Say whether a sentence holds of a picture; RUN was trained for entailment."""
+    _answer(run, options, ("entailment",), [image], hypothesis, json)
+
+
+@app.command
+def news(
+    run: Run,
+    image: Image,
+    /,
+    *,
+    article: Annotated[Path, Parameter(help="A text file with the article")],
+    options: Annotated[PredictOptions, Flat] = PredictOptions(),
+    json: AsJson = False,
+) -> None:
+    """Write a newspaper's caption for a picture; RUN was trained for news."""
+    from imageless.folders import read_text
+
+    _answer(run, options, ("news",), [image], read_text(article, "an article"), json)
 
 
 @app.command
@@ -171,7 +254,7 @@ def evaluate(
     """Answer a whole split and score the answers."""
     from imageless.stages.evaluate import evaluate
 
-    _show(evaluate(run, _some(data, DATA), out, options), json, _scored)
+    _show(evaluate(run, _some(data, DATA), out, options), json, shown.scored)
 
 
 @app.command
@@ -187,7 +270,7 @@ def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
     """
     from imageless.stages.evaluate import score_files
 
-    _show(score_files(hypotheses, references), json, _scored)
+    _show(score_files(hypotheses, references), json, shown.scored)
 
 
 @app.command
@@ -200,6 +283,10 @@ def reproduce(
     data: Path | None = None,
     seeds: int | None = None,
     jobs: int | None = None,
+    official: bool = False,
+    set: Annotated[
+        list[str] | None, Parameter(help="NAME=VALUE: an encoder or language model in place of the recipe's")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Make a table again from its recipe; a stopped table goes on where it stopped.
@@ -214,10 +301,36 @@ def reproduce(
         Use only this many of the recipe's seeds.
     jobs
         Processes at a time; default: one for each core.
+    official
+        The settings of the released code, where they differ from the paper's.
     """
     from imageless.analysis.reproduce import markdown, reproduce
 
-    _show(reproduce(table, on, out, data, seeds, jobs), json, markdown)
+    wrong = [pair for pair in set or [] if "=" not in pair]
+    if wrong:
+        raise InputError(f"--set: expected NAME=VALUE, got {wrong[0]!r}; e.g. --set encoder=FOLDER")
+    names = dict(pair.split("=", 1) for pair in set or [])
+    table = f"{table}-official" if official else table
+    _show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
+
+
+def _answer(
+    run: Path, options: PredictOptions, tasks: tuple[str, ...], images: list[str], prompt: str | None, as_json: bool
+) -> None:
+    """What a run of one of these tasks says about pictures, all of them asked the same."""
+    from imageless import pictures
+    from imageless.stages.predict import Predictor
+
+    wanted = pictures.find(images)
+    predictor = Predictor(run, options).expect_task(*tasks)
+    results = list(predictor.pictures(wanted, None if prompt is None else [prompt] * len(wanted)))
+    errors = [result.error for result in results if result.error]
+    if len(errors) == len(results):
+        raise InputError(errors[0])
+    if errors:
+        log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
+    told = {"run": str(run), "results": [shown.present(result) for result in results]}
+    _show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
 
 
 def _some(words: Sequence[str], what: str) -> list[str]:
@@ -232,27 +345,6 @@ def _paths(images: Iterable[str]) -> list[str]:
     return [path for path in images if path != "-"] + [path for path in listed if path]
 
 
-def _present(result: Any) -> dict[str, Any]:
-    """A result as JSON shows it: with "error" only where there is one."""
-    return {name: value for name, value in asdict(result).items() if name != "error" or value is not None}
-
-
-def _line(result: dict[str, Any], named: bool) -> str:
-    said = f"({result['error']})" if "error" in result else result["text"]
-    return f"{result['image']}\t{said}" if named else said
-
-
-def _trained(result: dict[str, Any]) -> str:
-    figures = ", ".join(f"{name} {value:.3f}" for name, value in result["final"].items())
-    return f"{result['out']}: {result['steps']:,} steps in {result['seconds']:,.0f} s, {figures}"
-
-
-def _scored(result: dict[str, Any]) -> str:
-    return "\n".join(
-        [f"n        {result['n']:,}", *(f"{name:<8} {value:.4f}" for name, value in result["scores"].items())]
-    )
-
-
 def _speaks() -> bool:
     """Of several processes that torchrun started only the first says anything."""
     return os.environ.get("RANK", "0") == "0"
@@ -263,7 +355,3 @@ def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str])
         return
     values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
     print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

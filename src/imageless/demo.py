@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from imageless import report
 from imageless.analysis.reproduce import reproduce
+from imageless.errors import InputError
 from imageless.folders import begin, publish, write_json, write_text
 from imageless.runs import read_config
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 SHOWN = 24  # pictures in the gallery
 DOTS = 300  # pairs in the picture of the gap
+SCORES = {
+    "captioning": {"cider": "CIDEr-D", "bleu4": "BLEU-4"},
+    "entailment": {"accuracy": "accuracy"},
+    "vqa": {"accuracy": "accuracy"},
+    "news": {"cider": "CIDEr-D", "bleu4": "BLEU-4"},
+    "style": {"cider": "CIDEr-D", "strength": "strength of the voice"},
+}
+"""What is shown of each task's scores, and how it is called."""
 ROWS = {
     "no_noise": "sentences only, no noise",
     "noise": "sentences only, with noise",
@@ -41,32 +50,41 @@ class Demonstrated:
     table: str
 
 
-def demo(out: Path, seed: int = 0, overwrite: bool = False) -> Demonstrated:
-    """Train, caption, score, and write `report.html` and `scores.json` to `out`."""
+def demo(out: Path, task: str = "captioning", seed: int = 0, overwrite: bool = False) -> Demonstrated:
+    """Train, answer, score, and write `report.html` and `scores.json` to `out`."""
+    if task not in SCORES:
+        raise InputError(f"expected a task among {', '.join(SCORES)}, got {task!r}")
     work = begin(out, overwrite, resume=True)
-    made = reproduce("demo", "world", work, first_seed=seed)
-    cells = {row: (made["rows"][row]["single"], made["rows"][row]["single"]["seeds"][str(seed)]) for row in ROWS}
-    scores = {row: {"cider": own["cider"], "bleu4": own["bleu4"], "n": cell["n"]} for row, (cell, own) in cells.items()}
+    made = reproduce("demo" if task == "captioning" else f"demo-{task}", "world", work, first_seed=seed)
+    scores: dict[str, dict[str, float]] = {}
+    for row in ROWS:
+        (cell,) = made["rows"][row].values()
+        scores[row] = {name: cell["seeds"][str(seed)][name] for name in SCORES[task]} | {"n": cell["n"]}
     write_json(work / "scores.json", scores)
-    write_text(work / "report.html", _page(work, scores, seed))
+    write_text(work / "report.html", _page(work, scores, task, seed))
     publish(work, out)
-    lines = [f"{'':<54}{'CIDEr':>7}{'BLEU-4':>8}", *(_row(ROWS[row], score) for row, score in scores.items())]
+    heads = "".join(f"{name:>{len(name) + 3}}" for name in SCORES[task].values())
+    lines = [f"{'':<52}{heads}", *(_row(row, score, task) for row, score in scores.items())]
     return Demonstrated(out, out / "report.html", scores, "\n".join(lines))
 
 
-def _row(name: str, score: dict[str, float]) -> str:
-    return f"{name:<54}{100 * score['cider']:>7.1f}{100 * score['bleu4']:>8.1f}"
+def _row(row: str, score: dict[str, float], task: str) -> str:
+    return f"{ROWS[row]:<52}" + "".join(
+        f"{100 * score[name]:>{len(told) + 3}.1f}" for name, told in SCORES[task].items()
+    )
 
 
-def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
-    live = {ROWS[row]: [f"{100 * score['cider']:.1f}", f"{100 * score['bleu4']:.1f}"] for row, score in scores.items()}
+def _page(work: Path, scores: dict[str, dict[str, float]], task: str, seed: int) -> str:
+    live = {ROWS[row]: [f"{100 * score[name]:.1f}" for name in SCORES[task]] for row, score in scores.items()}
     n = next(iter(scores.values()))["n"]
+    names = list(SCORES[task].values())
     sections = [
         report.section(
             "What they learned just now",
             "Short runs, far from converged: a few hundred steps each on this machine. Learning from sentences with noise "
             "should come near learning from pictures, without ever having seen one.",
-            report.table(f"CIDEr-D and BLEU-4 x 100 on {n} test pictures", ["CIDEr-D", "BLEU-4"], live) + _recorded(),
+            report.table(f"{' and '.join(names)} x 100, n = {n}", names, live)
+            + (_recorded() if task == "captioning" else ""),
         ),
         report.section(
             "Pictures nobody trained on",
@@ -84,7 +102,9 @@ def _page(work: Path, scores: dict[str, dict[str, float]], seed: int) -> str:
         ),
     ]
     return report.page(
-        "Learning to see from text alone", "imageless demo: the bundled world, trained live and offline.", sections
+        "Learning to see from text alone",
+        f"imageless demo: {task} in the bundled world, learned live and offline.",
+        sections,
     )
 
 
@@ -109,16 +129,18 @@ def _cards(work: Path, seed: int) -> list[report.Card]:
     said = {row: _answers(work, row, seed) for row in ("noise", "no_noise", "images")}
     cards = []
     for number, answer in enumerate(said["noise"]):
-        split, _, index = answer["key"].rpartition("-")
-        lines: dict[str, str | Sequence[str]] = {ROWS[row]: answers[number]["text"] for row, answers in said.items()}
-        lines["people"] = answer["references"][:3]
+        split, index = answer["key"].split("-")[:2]
+        lines: dict[str, str | Sequence[str]] = {"asked": answer["prompt"]} if "prompt" in answer else {}
+        lines |= {ROWS[row]: answers[number]["text"] for row, answers in said.items()}
+        lines["people"] = list(dict.fromkeys(answer["references"]))[:3]
         cards.append(report.Card(render(scene(split, int(index)), size=96), lines, ROWS["noise"]))
     return cards
 
 
 def _answers(work: Path, row: str, seed: int) -> list[dict[str, Any]]:
-    file = work / "scores" / f"{row}-single-{seed}" / "predictions.jsonl"
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[:SHOWN]]
+    (folder,) = (work / "scores").glob(f"{row}-*-{seed}")
+    answers = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    return answers[:: max(1, len(answers) // SHOWN)][:SHOWN]
 
 
 def _noise(work: Path, seed: int) -> float:

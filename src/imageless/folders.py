@@ -87,6 +87,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path, what: str) -> str:
+    """The text in `path`, which should be `what` (a phrase for the error line)."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"expected {what} in {path}, could not read it: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected {what} in {path} as UTF-8, got other bytes at {error.start}; convert it") from None
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """The JSON object in `path`, which should be `what` (a phrase for the error line)."""
     if not path.is_file():

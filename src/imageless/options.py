@@ -33,6 +33,64 @@ class Source:
 
 
 @dataclass(frozen=True)
+class SynthesizeOptions(Source, Machine):
+    """How a language model writes captions to train on."""
+
+    split: str = "train"
+    """Which split of the examples, where they have splits."""
+    count: int = 1000
+    """Captions to write; the filters then leave some out. The paper writes 100,000."""
+    sampling: Literal["uniform", "unigram"] = "uniform"
+    """Draw keywords uniformly, or so that words get as frequent as in the reference."""
+    shots: int = 50
+    """Examples in a prompt: 50 for GPT-J, 20 for Curie and for the ego-centric style (arXiv:2211.09778, sections 3.3 and 5)."""
+    keywords_each: int = 2
+    """Keywords asked for in a caption; two in the paper, one for captions about a character."""
+    most_keywords: int = 5000
+    """Most keywords taken from the examples, the frequent ones first, when no file of keywords is given."""
+    tagger: str | None = None
+    """spacy:MODEL or nltk finds nouns, verbs and adjectives as keywords; default: all words but function words."""
+    instruction: str = "Write one caption for each group of keywords."
+    """First line of the prompt."""
+    reference: str | None = None
+    """Captions whose word frequencies are matched and compared with; default: the examples."""
+    temperature: float = 1.0
+    """Below 1 likely words get likelier; 1 in generate_stylistic_captioning.py @ 14c4013."""
+    top_p: float = 1.0
+    """Draw only from the likeliest words that have this probability together; 1 in the same script."""
+    longest: int = 64
+    """Most tokens of a caption; 64 in the same script."""
+    batch_size: int = 16
+    """Captions written at once: rows of a batch, or requests under way at an endpoint."""
+    least_words: int = 3
+    """Leave out captions with fewer words."""
+    most_words: int = 40
+    """Leave out captions with more words."""
+    keywords_needed: int | None = None
+    """Leave out captions with fewer of their keywords; default: all are needed."""
+    keep_unfinished: bool = False
+    """Keep captions that were cut off at `longest` tokens."""
+    repeats: int = 50
+    """A phrase of 4 to 9 words that stands this often makes its captions likely to be left out."""
+    repeats_scale: int = 800
+    """How likely: the phrase's count divided by this. Both suit some 20,000 captions; raise them with `count`."""
+    base_url: str | None = None
+    """Address of the endpoint for --lm openai:NAME; default: OpenAI's own."""
+    api: Literal["chat", "completions"] = "chat"
+    """What the endpoint is asked: /chat/completions, or /completions for a model that only goes on with a text."""
+    timeout: float = 60.0
+    """Seconds to wait for one answer of an endpoint."""
+    retries: int = 6
+    """How often an endpoint that is busy, broken or silent is asked again."""
+    price_per_million_tokens: float | None = None
+    """To show what the endpoint's tokens, read and written, cost."""
+    resume: bool = False
+    """Go on with the unfinished captions of that name."""
+    overwrite: bool = False
+    """Replace captions of that name once the new ones are complete."""
+
+
+@dataclass(frozen=True)
 class EmbedOptions(Source, Machine):
     """How texts or pictures become a vector table."""
 
@@ -104,18 +162,22 @@ class TrainOptions(Source, Machine):
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | None = None
     """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
-    on: Literal["text", "images"] = "text"
-    """Learn from text vectors, or from image vectors as the upper bound does."""
+    on: Literal["text", "images", "nothing"] = "text"
+    """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all."""
     vectors: str | None = None
     """A vector table made by `imageless embed`; default: made as needed and kept in the cache."""
     steps: int | None = None
-    """Optimisation steps; default: as many as `epochs` give, and 3,000 for a language model from scratch."""
+    """Optimisation steps; default: as many as `epochs` give, and 3,000 for a language model from scratch (task language: 8,000)."""
     epochs: float | None = None
-    """Passes over the data; default: 8, as in the released code (close/experiments/train.py @ 80f8db0)."""
+    """Passes over the data; default: 8, as in the released code (close/experiments/train.py @ 80f8db0); task language: 3."""
+    epoch_share: float | None = None
+    """Share of the data that counts as one pass; default: the task's (0.15 for news, else all)."""
+    epoch_most: int | None = None
+    """Most examples that count as one pass; 200,000 in the released code (close/experiments/train.py @ 80f8db0)."""
     batch_size: int | None = None
     """Examples in a batch; default: the task's."""
     learning_rate: float | None = None
-    """Peak learning rate; default: 3e-4 for a pretrained language model, 1e-3 for one from scratch."""
+    """Peak learning rate; default: 3e-4 for a pretrained language model, 1e-3 from scratch; task language: 5e-5 and 2e-3."""
     warmup: int = 0
     """Steps of linear warm-up; none in the released code."""
     weight_decay: float = 0.0
@@ -150,6 +212,10 @@ class PredictOptions(Machine):
     """Beams compare log probability / length ** this: 0 favours short answers; default: the task's (1 for captions)."""
     n_best: int = 1
     """How many answers to give for each picture."""
+    style: str | None = None
+    """The voice to speak in, where the run knows several; evaluation takes all in turn."""
+    written: bool = False
+    """Let the model write where it would rank the task's few possible answers by likelihood."""
 
 
 @dataclass(frozen=True)
@@ -162,5 +228,9 @@ class EvaluateOptions(Source, PredictOptions):
     """Give every picture another picture's vector: what is left of the score needs no eyes."""
     vectors: str | None = None
     """An image vector table made by `imageless embed`; default: made as needed and kept in the cache."""
+    judge: tuple[str, ...] = ()
+    """Sentences in several voices (READER:PATH) from which a judge learns how strongly answers speak in theirs."""
+    meteor: bool = False
+    """Score METEOR too; needs Java and pycocoevalcap."""
     overwrite: bool = False
     """Replace a folder of that name once the new one is complete."""

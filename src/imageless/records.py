@@ -55,3 +55,5 @@ class Example:
     prompt: str
     targets: tuple[str, ...]
     image: Picture | None = None
+    group: str = ""
+    """What its score is also counted under: an answer's type, a label, a voice."""

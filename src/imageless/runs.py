@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from imageless.models.close import Close
 
 FORMAT = 1
+LEARNED_FROM = {
+    "text": "text alone: no picture was opened",
+    "images": "image vectors (the upper bound)",
+    "nothing": "prompts alone (the blind control)",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class RunConfig:
     options: dict[str, Any]
     final: dict[str, float]
     model: str = "close"
+    prompts: list[str] = field(default_factory=list)
+    """The names it can be prompted with, where those are all: voices."""
     format: int = FORMAT
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -122,7 +129,7 @@ def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
 
 def _card(config: RunConfig) -> str:
     """The model card."""
-    learned = "text alone: no picture was opened" if config.on == "text" else "image vectors (the upper bound)"
+    learned = LEARNED_FROM[config.on]
     encoder = config.encoder
     setting = f" ({config.setting})" if config.setting else ""
     return f"""---

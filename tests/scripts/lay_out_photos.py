@@ -4,6 +4,7 @@
 
 FOLDER/flickr8k/    dataset_flickr8k.json and the tars beside it (links)
 FOLDER/text/        captions without pictures (links)
+FOLDER/entailment/  captions of one photo and of two (links)
 FOLDER/mobilenetv2/ MobileNetV2 1.0 of ImageNet as a timm folder; its weights come from TensorFlow and need pad_type "same"
 """
 
@@ -37,6 +38,7 @@ def main(bundle: Path, folder: Path) -> None:
     link(folder / "mobilenetv2" / "model.safetensors", bundle / "encoders" / "mobilenetv2_100.safetensors")
     link(folder / "flickr8k", bundle / "flickr8k")
     link(folder / "text", bundle / "text")
+    link(folder / "entailment", bundle / "entailment")
     print(
         f"{folder} is ready: imageless reproduce captioning --on photos --data {folder} --out tables/captioning-photos"
     )

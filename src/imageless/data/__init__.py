@@ -7,6 +7,7 @@ A reader turns `READER:PATH?NAME=VALUE&...` into records, in the order of its fi
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib
 import inspect
@@ -28,6 +29,13 @@ READERS = {
     "images": "imageless.data.images",
     "webdataset": "imageless.data.webdataset",
     "hf": "imageless.data.hf",
+    "snli": "imageless.data.snli",
+    "snlive": "imageless.data.snlive",
+    "vqa2": "imageless.data.vqa2",
+    "vqae": "imageless.data.vqae",
+    "visualnews": "imageless.data.visualnews",
+    "reviews": "imageless.data.reviews",
+    "book": "imageless.data.book",
 }
 """Each module holds a function of the reader's own name."""
 
@@ -39,27 +47,36 @@ BY_SUFFIX = {
     ".json": "karpathy",
     ".tar": "webdataset",
     ".parquet": "hf",
+    ".gz": "reviews",
 }
 
 
-def read(spec: str, split: str | None = None, images: str | None = None, limit: int | None = None) -> Iterator[Record]:
+def read(
+    spec: str,
+    split: str | None = None,
+    images: str | None = None,
+    limit: int | None = None,
+    kind: str | None = None,
+) -> Iterator[Record]:
     """The records of one DATA, all of them or those of a split.
 
     `images` says where the pictures lie; readers whose pictures come with the data have no use for it. A DATA may carry
-    its own, which then win: `karpathy:dataset_coco.json?split=restval&images=coco`.
+    its own, which then win: `karpathy:dataset_coco.json?split=restval&images=coco`. `kind` is what a source that has
+    several things to tell is asked for: captions, vqa, entailment, news, style.
     The first record is read before this returns, so that a mistake shows before any work is done.
     """
     if limit is not None and limit < 1:
         raise InputError(f"--limit: expected at least 1 record, got {limit}; leave it out to read everything")
     name, path, options = parse(spec)
-    part = _part(options.pop("part", "1/1"))
+    part, style = _part(options.pop("part", "1/1")), options.pop("style", None)
     reader = _reader(name)
-    records = reader(path, **_arguments(name, reader, {"split": split, "images": images}, options))
+    records = reader(path, **_arguments(name, reader, {"split": split, "images": images, "kind": kind}, options))
     first = next(records, None)
     if first is None:
         raise InputError(f"{spec}: expected at least one record, got none{f' of split {split!r}' if split else ''}")
     joined = itertools.chain([first], records)
-    return itertools.islice((record for number, record in enumerate(joined) if part(number)), limit)
+    taken = (_in_style(record, style) for number, record in enumerate(joined) if part(number))
+    return itertools.islice(taken, limit)
 
 
 def parse(spec: str) -> tuple[str, str, dict[str, str]]:
@@ -84,6 +101,11 @@ def _part(text: str) -> Callable[[int], bool]:
     if not 1 <= first <= last <= of:
         raise InputError(f"expected ?part=1/2 or ?part=2-3/3, got {text!r}; parts count from 1")
     return lambda number: first <= number % of + 1 <= last
+
+
+def _in_style(record: Record, style: str | None) -> Record:
+    """The record as one of a voice, so that several voices can be joined; whatever its own field said."""
+    return record if style is None else dataclasses.replace(record, fields={**record.fields, "style": style})
 
 
 def _unknown(spec: str, name: str) -> str:

@@ -1,15 +1,18 @@
 """The bundled world: rendered scenes with captions, drawn when they are asked for.
 
-    world                    captions: 20,000 train, 2,000 val, 5,000 test scenes
+    world                    20,000 train, 2,000 val, 5,000 test scenes, as the task at hand wants them:
+    world:captions             a scene's five captions
+    world:vqa                  a record a question: question, answers, answer_type; the scene's captions
+    world:vqae                 the same, with the one sentence that explains the answer as its caption
+    world:entailment           a record a hypothesis: hypothesis, label; a caption as the premise
+    world:news                 a newspaper's caption with its article
+    world:style                a record a voice: style
     world:captions/100000    the same scenes and more of them
-    world:voices             the same scenes told in the world's voices
-    world:news               the same scenes under a newspaper's captions
-    world:explanations       the same scenes by the sentences that answer questions about them
 
-An encoder is pretrained on all four, so that its text tower has read every word of the world.
+and, so that an encoder's text tower has read every word of the world, one record a scene:
 
-
-    Record(key="test-0000000", captions=("a small pink butterfly", ...), image=WorldPicture("test-0000000"))
+    world:voices             told in the world's voices
+    world:explanations       the sentences that answer questions about it
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from PIL import Image
 
 from imageless.errors import InputError
 from imageless.records import Record
+from imageless.world.entailments import entailments
 from imageless.world.language import captions
 from imageless.world.news import news
 from imageless.world.questions import questions
@@ -50,40 +54,73 @@ class WorldPicture:
         return render(self.scene)
 
 
-def _captioned(scene: Scene) -> tuple[str, ...]:
-    return captions(scene)
+def _captioned(scene: Scene) -> Iterator[Record]:
+    yield Record(scene.key, captions(scene), WorldPicture(scene))
 
 
-def _voiced(scene: Scene) -> tuple[str, ...]:
-    return tuple(sentence(scene, voice) for voice in VOICES)
+def _asked(scene: Scene) -> Iterator[Record]:
+    said = captions(scene)
+    for record in _explained(scene):
+        yield Record(record.key, said, record.image, record.fields)
 
 
-def _reported(scene: Scene) -> tuple[str, ...]:
-    return (news(scene).caption,)
+def _explained(scene: Scene) -> Iterator[Record]:
+    for number, asked in enumerate(questions(scene)):
+        fields = {"question": asked.question, "answers": asked.answers, "answer_type": asked.kind}
+        yield Record(f"{scene.key}-{number}", (asked.explanation,), WorldPicture(scene), fields)
 
 
-def _explained(scene: Scene) -> tuple[str, ...]:
-    return tuple(question.explanation for question in questions(scene))
+def _claimed(scene: Scene) -> Iterator[Record]:
+    for number, claim in enumerate(entailments(scene)):
+        fields = {"hypothesis": claim.hypothesis, "label": claim.label}
+        yield Record(f"{scene.key}-{number}", (claim.premise,), WorldPicture(scene), fields)
 
 
-FLAVOURS = {"captions": _captioned, "voices": _voiced, "news": _reported, "explanations": _explained}
+def _reported(scene: Scene) -> Iterator[Record]:
+    told = news(scene)
+    yield Record(scene.key, (told.caption,), WorldPicture(scene), {"article": told.article})
 
 
-def world(path: str, split: str | None = None, images: str | None = None) -> Iterator[Record]:
-    """Records of one split, or of all; `path` is FLAVOUR or FLAVOUR/COUNT."""
-    flavour, _, count = path.partition("/")
-    if flavour and flavour not in FLAVOURS:
-        raise InputError(f"unknown part of the world {flavour!r}; there are: {', '.join(FLAVOURS)}")
+def _styled(scene: Scene) -> Iterator[Record]:
+    for voice in VOICES:
+        yield Record(f"{scene.key}-{voice}", (sentence(scene, voice),), WorldPicture(scene), {"style": voice})
+
+
+def _voices(scene: Scene) -> Iterator[Record]:
+    yield Record(scene.key, tuple(sentence(scene, voice) for voice in VOICES), WorldPicture(scene))
+
+
+def _explanations(scene: Scene) -> Iterator[Record]:
+    yield Record(scene.key, tuple(asked.explanation for asked in questions(scene)), WorldPicture(scene))
+
+
+KINDS = {
+    "captions": _captioned,
+    "vqa": _asked,
+    "vqae": _explained,
+    "entailment": _claimed,
+    "news": _reported,
+    "style": _styled,
+    "voices": _voices,
+    "explanations": _explanations,
+}
+
+
+def world(path: str, split: str | None = None, images: str | None = None, kind: str | None = None) -> Iterator[Record]:
+    """Records of one split, or of all; `path` is KIND or KIND/COUNT and wins over `kind`."""
+    named, _, count = path.partition("/")
+    kind = named or kind or "captions"
+    if kind not in KINDS:
+        raise InputError(f"unknown part of the world {kind!r}; there are: {', '.join(KINDS)}")
     if count and not count.isdigit():
-        raise InputError(f"expected a number of scenes after world:{flavour}/, got {count!r}")
+        raise InputError(f"expected a number of scenes after world:{named}/, got {count!r}")
     if split is not None and split not in SPLITS:
         raise InputError(f"the world has no split {split!r}; there are: {', '.join(SPLITS)}")
     sizes = {name: int(count) if count else size for name, size in SIZES.items()}
-    return _records(FLAVOURS[flavour or "captions"], [split] if split else list(SPLITS), sizes)
+    return _records(KINDS[kind], [split] if split else list(SPLITS), sizes)
 
 
-def _records(say, splits: list[str], sizes: dict[str, int]) -> Iterator[Record]:
+def _records(tell, splits: list[str], sizes: dict[str, int]) -> Iterator[Record]:
     for split in splits:
         for index in range(sizes[split]):
-            here = scene(split, index)
-            yield Record(key=here.key, captions=say(here), image=WorldPicture(here))
+            yield from tell(scene(split, index))

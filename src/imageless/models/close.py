@@ -67,13 +67,36 @@ class Close(nn.Module):
         owners: Int[Tensor, " targets"],
     ) -> Float[Tensor, ""]:
         """Summed cross entropy of the target tokens; -100 is padding, `owners` names each target's input."""
+        return self._losses(*self.read(vectors, prompts, prompt_mask), targets, owners).sum()
+
+    @torch.no_grad()
+    def rank(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        choices: Int[Tensor, "choices length"],
+    ) -> Float[Tensor, "batch choices"]:
+        """Log probability of each choice as the answer to each input."""
         hidden, mask = self.read(vectors, prompts, prompt_mask)
+        owners = torch.arange(len(vectors), device=vectors.device).repeat_interleave(len(choices))
+        losses = self._losses(hidden, mask, choices.repeat(len(vectors), 1), owners)
+        return -losses.sum(-1).unflatten(0, (-1, len(choices)))
+
+    def _losses(
+        self,
+        hidden: Float[Tensor, "batch read width"],
+        mask: Int[Tensor, "batch read"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, "targets length"]:
+        """Cross entropy of every target token, 0 at padding."""
         logits = self.lm(
             encoder_outputs=BaseModelOutput(last_hidden_state=hidden[owners]),
             attention_mask=mask[owners],
             decoder_input_ids=self.lm._shift_right(targets),
         ).logits
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100, reduction="sum")
+        return F.cross_entropy(logits.mT.float(), targets, ignore_index=-100, reduction="none")
 
     @torch.no_grad()
     def generate(

@@ -20,16 +20,18 @@ from imageless.tokens import train_tokenizer
 DEFAULT_WIDTH, DEFAULT_LAYERS = 128, 2
 
 
-def from_scratch(spec: str) -> tuple[int, int] | None:
-    """Width and layers of a `world` or `world:WIDTHxLAYERS` name; None for any other name."""
-    if spec == "world":
-        return DEFAULT_WIDTH, DEFAULT_LAYERS
-    if not spec.startswith("world:"):
+def from_scratch(
+    spec: str, family: str = "world", default: tuple[int, int] = (DEFAULT_WIDTH, DEFAULT_LAYERS)
+) -> tuple[int, int] | None:
+    """Width and layers of a `world` or `world:WIDTHxLAYERS` name (or another family's); None for any other name."""
+    if spec == family:
+        return default
+    if not spec.startswith(f"{family}:"):
         return None
-    size = re.fullmatch(r"world:(\d+)x(\d+)", spec)
+    size = re.fullmatch(r"(\d+)x(\d+)", spec.removeprefix(f"{family}:"))
     if size is None or int(size[1]) % 32 or int(size[1]) == 0 or int(size[2]) == 0:
         raise InputError(
-            f"expected a language model such as world:128x2 (width a multiple of 32, layers), got {spec!r}"
+            f"expected a language model such as {family}:128x2 (width a multiple of 32, layers), got {spec!r}"
         )
     return int(size[1]), int(size[2])
 

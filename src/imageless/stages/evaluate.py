@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from imageless import data, draws, tasks
+from imageless import data, draws, report, tasks
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish, write_json, write_text
 from imageless.options import EvaluateOptions
-from imageless.records import Example
+from imageless.pictures import load
+from imageless.records import Example, Picture, Record
 from imageless.screen import progress
 from imageless.stages import embed
-from imageless.stages.predict import Predictor
+from imageless.stages.predict import Answer, Predictor
+from imageless.tasks.base import Scored
 from imageless.vectors import VectorTable
 
 log = logging.getLogger(__name__)
+SHOWN = 24  # pictures on the page
+LONGEST_SHOWN = 200  # characters of a prompt
 
 
 @dataclass(frozen=True)
@@ -42,41 +48,39 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
     task = tasks.task(predictor.config.task)
-    records = (r for source in sources for r in data.read(source, options.split, options.images, options.limit))
-    asked: list[Example] = list(task.questions(records))
+    asked: list[Example] = list(task.questions(_records(sources, task.ASKED, options)))
     if not asked:
         raise InputError(
-            f"expected pictures with references in {', '.join(sources)} ({options.split}), found none; try another --split or --images"
+            f"expected pictures with {task.NEEDS} in {', '.join(sources)} ({options.split}), found none; "
+            "try another --split or --images"
         )
+    if predictor.config.prompts:
+        voices = [predictor.voice(options.style)] if options.style else predictor.config.prompts
+        asked = [replace(example, prompt=voice, group=voice) for voice in voices for example in asked]
     table = _pictures(asked, predictor, options)
     asked = [example for example in asked if example.image and example.image.name not in table.about.skipped]
     rows = table.rows(example.image.name for example in asked if example.image)
     if options.control == "shuffled":
         rows = _others(rows, options.seed)
-    answers: list[str] = []
-    lines: list[str] = []
+    best: list[list[Answer]] = []
     with progress("answering", len(asked)) as bar:
         for start in range(0, len(asked), options.batch_size):
             batch = asked[start : start + options.batch_size]
-            best = predictor.vectors(
-                table.unit(rows[start : start + len(batch)]), [example.prompt for example in batch]
-            )
-            answers += [nbest[0].text for nbest in best]
+            vectors = table.unit(rows[start : start + len(batch)])
+            best += predictor.vectors(vectors, [example.prompt for example in batch])
             bar.advance(len(batch))
-    keys = [f"{number}: {example.key}" for number, example in enumerate(asked)]  # joined data may share keys
-    scored = task.score(
-        dict(zip(keys, answers, strict=True)),
-        {key: example.targets for key, example in zip(keys, asked, strict=True)},
-    )
-    for number, (example, answer) in enumerate(zip(asked, answers, strict=True)):
-        own = {name: float(values[number]) for name, values in scored.items.items()}
-        lines.append(
-            json.dumps(
-                {"key": example.key, "text": answer, "references": example.targets, "scores": own}, ensure_ascii=False
-            )
-        )
+    answers = [nbest[0].text for nbest in best]
+    scored = _scored(task, asked, answers, options)
+    lines = [
+        _line(example, nbest[: options.n_best], {name: float(values[row]) for name, values in scored.items.items()})
+        for row, (example, nbest) in enumerate(zip(asked, best, strict=True))
+    ]
     work = begin(out, options.overwrite, resume=True)
-    write_text(work / "predictions.jsonl", "\n".join(lines) + "\n")
+    write_text(work / "predictions.jsonl", "".join(lines))
+    if options.control is None:
+        write_text(work / "report.html", _page(predictor.config.task, asked, answers, scored))
+    for name, content in scored.files.items():
+        write_json(work / name, content)
     result = {
         "n": len(asked),
         "scores": dict(scored.corpus),
@@ -88,6 +92,66 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     write_json(work / "scores.json", result)
     publish(work, out)
     return Evaluated(out, len(asked), dict(scored.corpus), out / "predictions.jsonl", len(table.about.skipped))
+
+
+def _line(example: Example, nbest: Sequence[Answer], scores: dict[str, float]) -> str:
+    """An answer as predictions.jsonl holds it."""
+    told: dict[str, Any] = {"key": example.key}
+    if example.prompt:
+        told["prompt"] = example.prompt
+    told |= {"text": nbest[0].text, "log_probability": nbest[0].score, "references": example.targets, "scores": scores}
+    if len(nbest) > 1:
+        told["nbest"] = [asdict(answer) for answer in nbest]
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _page(task: str, asked: Sequence[Example], answers: Sequence[str], scored: Scored) -> str:
+    """A page with the scores and the first pictures: what was asked of each, what was said, and what people say."""
+    shown: dict[str, tuple[Picture, dict[str, str | Sequence[str]]]] = {}
+    for example, answer in zip(asked, answers, strict=True):
+        if example.image is None or (example.image.name not in shown and len(shown) == SHOWN):
+            continue
+        _, lines = shown.setdefault(example.image.name, (example.image, {}))
+        question = example.prompt[:LONGEST_SHOWN]
+        lines[question or "the model"] = answer
+        people = list(dict.fromkeys(example.targets))[:3]
+        if people not in lines.values():  # every voice is asked about the same
+            lines[f"people ({question})" if "people" in lines else "people"] = people
+    cards = [report.Card(load(picture), lines, next(iter(lines))) for picture, lines in shown.values()]
+    scores = {name: [f"{value:.4f}"] for name, value in scored.corpus.items()}
+    sections = [
+        report.section(
+            "Scores", f"{len(answers):,} answers.", report.table("as the scorers print them", ["score"], scores)
+        ),
+        report.section("Pictures", "What the model says, and what people say.", report.gallery(cards)),
+    ]
+    return report.page(f"{task}: pictures and answers", "imageless evaluate", sections)
+
+
+def _records(sources: Sequence[str], kind: str, options: EvaluateOptions) -> Iterator[Record]:
+    for source in sources:
+        yield from data.read(source, options.split, options.images, options.limit, kind)
+
+
+def _scored(task: ModuleType, asked: Sequence[Example], answers: Sequence[str], options: EvaluateOptions) -> Scored:
+    """The task's own score, and what was asked for beside it."""
+    scored: Scored = task.score(asked, answers)
+    if options.judge:
+        if not hasattr(task, "judged"):
+            raise InputError("--judge: expected a run of the task style, whose voices can be judged; leave it out")
+        voices = (r for source in options.judge for r in data.read(source, images=options.images, kind=task.LEARNED))
+        judged: Scored = task.judged(asked, answers, voices)
+        scored = Scored({**scored.corpus, **judged.corpus}, {**scored.items, **judged.items}, scored.files)
+    if options.meteor:
+        from imageless.metrics import meteor
+
+        keys = [str(number) for number in range(len(asked))]
+        people = {key: example.targets for key, example in zip(keys, asked, strict=True)}
+        found = meteor.score(dict(zip(keys, answers, strict=True)), people)
+        scored = Scored(
+            {**scored.corpus, "meteor": found.corpus}, {**scored.items, "meteor": found.items}, scored.files
+        )
+    return scored
 
 
 def score_files(hypotheses: Path, references: Path) -> Evaluated:

@@ -42,6 +42,8 @@ class Prediction:
     text: str | None
     score: float | None
     nbest: list[Answer] = field(default_factory=list)
+    probabilities: dict[str, float] | None = None
+    """Of each possible answer, where a task has few."""
     error: str | None = None
 
 
@@ -55,12 +57,14 @@ class Predictor:
         self.config, self.model, self.tokenizer = runs.load(run, str(self.device))
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
-        self.defaults = tasks.task(self.config.task).defaults(self.config.setting)
+        self.defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
         self.beams = self.defaults.beams if options.beams is None else options.beams
         self.length_penalty = self.defaults.length_penalty if options.length_penalty is None else options.length_penalty
-        if options.n_best > self.beams:
+        self.choices: tuple[str, ...] = () if options.written else self.defaults.choices
+        if options.n_best > (len(self.choices) or self.beams):
             raise InputError(
-                f"--n-best: expected at most the {self.beams} beams, got {options.n_best}; widen them with --beams"
+                f"--n-best: expected at most the {len(self.choices) or self.beams} answers looked at, got {options.n_best}; "
+                "widen the search with --beams"
             )
         self._encoder = encoder
 
@@ -72,11 +76,27 @@ class Predictor:
         runs.expect_encoder(self.config, self._encoder)
         return self._encoder
 
+    def expect_task(self, *names: str) -> Predictor:
+        """Refuse a run that learned something else."""
+        if self.config.task not in names:
+            raise InputError(f"expected a run of the task {' or '.join(names)}, got one of {self.config.task}")
+        return self
+
+    def voice(self, style: str | None) -> str:
+        """The prompt that stands for a voice: the one named, or the only one."""
+        known = self.config.prompts
+        if style is None and len(known) < 2:
+            return known[0] if known else ""
+        if style not in known:
+            some = f"one of {', '.join(known)}" if known else "no --style: this run knows a single voice"
+            raise InputError(f"expected {some}, got {style or 'no --style'}; see the run's README.md")
+        return style
+
     def pictures(self, pictures: Sequence[Picture], prompts: Sequence[str] | None = None) -> Iterator[Prediction]:
         """What the model says about each picture, in order; one that cannot be read is named and passed over."""
-        prompts = prompts or [""] * len(pictures)
+        prompts = prompts or [self.voice(self.options.style)] * len(pictures)
         start = 0
-        with progress("captioning", len(pictures)) as bar:
+        with progress("answering", len(pictures)) as bar:
             for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
                 size = len(piece.rows) + len(piece.failed)
                 vectors = self.encoder.images(piece.pixels) if piece.rows else torch.zeros(0, self.config.encoder.dim)
@@ -84,7 +104,7 @@ class Predictor:
                 said = dict(zip(piece.rows, answers, strict=True))
                 for row in range(start, start + size):
                     if row in said:
-                        yield _prediction(pictures[row].name, said[row])
+                        yield self._prediction(pictures[row].name, said[row])
                     else:
                         yield Prediction(pictures[row].name, None, None, error=piece.failed[row])
                 start += size
@@ -101,10 +121,13 @@ class Predictor:
         ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))
         mask = (torch.arange(ids.shape[1]) < torch.from_numpy(asked.lengths)[:, None]).long()
         seen = vectors.to(self.device, self.model.dtype)  # the swap: pictures, where train.py had sentences
+        if self.config.on == "nothing":
+            seen = torch.zeros_like(seen)
+        read = (seen, ids.to(self.device), mask.to(self.device))
+        if self.choices:
+            return self._ranked(*read)
         generated = self.model.generate(
-            seen,
-            ids.to(self.device),
-            mask.to(self.device),
+            *read,
             beams=self.beams,
             n_best=self.options.n_best,
             length_penalty=self.length_penalty,
@@ -116,9 +139,25 @@ class Predictor:
         n_best = self.options.n_best
         return [answers[first : first + n_best] for first in range(0, len(answers), n_best)]
 
+    def _ranked(self, seen: Tensor, ids: Tensor, mask: Tensor) -> list[list[Answer]]:
+        """All that can be answered, the likeliest first."""
+        words = encode(self.tokenizer, self.choices, self.defaults.longest_target)
+        choices = torch.from_numpy(words.padded(np.arange(len(words)), fill=-100)).to(self.device)
+        scores = self.model.rank(seen, ids, mask, choices).float()
+        return [
+            [
+                Answer(self.choices[place], _rounded(float(row[place])))
+                for place in row.argsort(descending=True).tolist()
+            ]
+            for row in scores.cpu()
+        ]
 
-def _prediction(name: str, answers: list[Answer]) -> Prediction:
-    return Prediction(name, answers[0].text, answers[0].score, answers)
+    def _prediction(self, name: str, answers: list[Answer]) -> Prediction:
+        probabilities = None
+        if self.choices:
+            shares = torch.tensor([answer.score for answer in answers]).softmax(-1).tolist()
+            probabilities = {answer.text: round(share, 4) for answer, share in zip(answers, shares, strict=True)}
+        return Prediction(name, answers[0].text, answers[0].score, answers[: self.options.n_best], probabilities)
 
 
 def _rounded(score: float) -> float:

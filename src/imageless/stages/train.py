@@ -8,6 +8,7 @@ CLOSE, arXiv:2211.09778; settings of the released code: close/experiments/train.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ from imageless.models.close import Close
 from imageless.models.language import from_scratch, load_t5
 from imageless.options import TrainOptions
 from imageless.pack import Pack, pack
+from imageless.records import Record
 from imageless.stages import embed
 from imageless.tokens import Ragged, encode
 from imageless.vectors import VectorTable
@@ -55,6 +57,10 @@ class Trained:
 
 def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, options: TrainOptions) -> Trained:
     """Train a model for `task` on the joined data and write it to `out`; under torchrun every process takes its share."""
+    if task == "language":  # no vectors at all: text in a row, and a loop's job of its own
+        from imageless.stages import train_language
+
+        return train_language.train(sources, out, lm, options)
     limits.check(options)
     if options.resume and not options.overwrite and (out / "config.json").is_file():
         config = runs.read_config(out)
@@ -65,19 +71,19 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         resume = options.resume or not processes.is_main_process
         expect_free(out, options.overwrite, resume)
         asked = tasks.task(task)
-        records, setting = asked.choose(_records(sources, options), options.setting)
-        defaults = asked.defaults(setting)
+        records, setting = asked.choose(_records(sources, asked.LEARNED, options), options.setting)
+        defaults: tasks.Defaults = asked.defaults(setting)
         packed = pack(asked.examples(records, setting, options.on), _case(options), options.on)
         if not len(packed):
-            raise InputError(_nothing_to_learn(sources, setting, options))
+            raise InputError(_nothing_to_learn(sources, asked.NEEDS, setting, options))
         frozen = encoders.load(encoder, options.device)
         torch.manual_seed(options.seed)
         model, tokenizer = _model(lm, packed, frozen.dim, options)
         packed, table = _vectors(packed, frozen, options)
-        noise = _noise(options, frozen, f"{task}-{setting}")
+        noise = _noise(options, frozen, defaults.noise)
         job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
-        plan = _plan(job.order, from_scratch(lm) is not None, options)
+        plan = _plan(job.order, defaults, from_scratch(lm) is not None, options)
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
@@ -98,6 +104,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         len(packed),
         kept,
         final,
+        prompts=packed.prompts if defaults.named_prompts else [],
         versions=_versions(),
     )
     if processes.is_main_process:
@@ -116,7 +123,7 @@ class _Learning:
         model: Close,
         tokenizer: PreTrainedTokenizerBase,
         packed: Pack,
-        table: VectorTable,
+        table: VectorTable | None,
         adapter: Noise,
         defaults: tasks.Defaults,
         options: TrainOptions,
@@ -138,19 +145,24 @@ class _Learning:
         rows = self.order(step)
         mine = part.rows(len(rows))
         chosen = rows[mine]
-        vectors = self.table.scenes(self.packed.scene_of, chosen)  # the swap: here sentences, in predict.py pictures
+        vectors = self._scenes(chosen)  # the swap: here sentences, in predict.py pictures
         targets, owners = self.packed.targets_of.flat(chosen)
         prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
         lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
         return {
             "vectors": vectors,
-            "normal": draws.normal(self.options.seed, step, len(rows), self.table.dim)[mine],
+            "normal": draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
             "prompts": prompts,
             "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
             "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
             "owners": torch.from_numpy(owners),
             "words": torch.tensor(float(self.words[rows].sum())),
         }
+
+    def _scenes(self, chosen: np.ndarray) -> Tensor:
+        if self.table is None:
+            return torch.zeros(len(chosen), self.model.prefix.project.in_features)
+        return self.table.scenes(self.packed.scene_of, chosen)
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
         vectors = self.adapter(batch.pop("vectors"), batch.pop("normal"))
@@ -161,17 +173,19 @@ class _Learning:
         return {}
 
 
-def _records(sources: Sequence[str], options: TrainOptions) -> Iterator:
+def _records(sources: Sequence[str], kind: str, options: TrainOptions) -> Iterator[Record]:
     for source in sources:
-        yield from data.read(source, options.split, options.images, options.limit)
+        yield from data.read(source, options.split, options.images, options.limit, kind)
 
 
 def _case(options: TrainOptions):
     return str if options.keep_case else str.lower  # targets in lower case, as in the released code
 
 
-def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pack, VectorTable]:
+def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pack, VectorTable | None]:
     """The table of the side that is learned from, and the pack with its scenes as rows of that table."""
+    if options.on == "nothing":
+        return packed, None
     named = (encoder.name, encoder.fingerprint, encoder.dim)
     if options.on == "text":
         table = VectorTable(options.vectors) if options.vectors else embed.texts(packed.scenes, encoder)
@@ -190,7 +204,7 @@ def _noise(options: TrainOptions, encoder: Encoder, setting: str) -> float:
     """w: the one given, or the one kept with the encoder; none where the model learns from pictures themselves."""
     if options.noise is not None:
         return options.noise
-    if options.on == "images":
+    if options.on != "text":
         return 0.0
     if setting not in encoder.noise:
         log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, PAPER_NOISE)
@@ -208,8 +222,10 @@ def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Clos
     return Close(language_model, dim, options.prefix), tokenizer
 
 
-def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
-    by_epochs = max(1, round((options.epochs or EPOCHS) * order.steps_per_epoch))
+def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
+    share = defaults.share if options.epoch_share is None else options.epoch_share
+    an_epoch = min(share * order.rows, options.epoch_most or math.inf) / order.batch  # steps
+    by_epochs = max(1, round((options.epochs or EPOCHS) * an_epoch))
     steps = options.steps or (FROM_SCRATCH_STEPS if scratch and options.epochs is None else by_epochs)
     rate = FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE
     return loop.LoopOptions(
@@ -226,13 +242,13 @@ def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.Loop
     )
 
 
-def _nothing_to_learn(sources: Sequence[str], setting: str, options: TrainOptions) -> str:
+def _nothing_to_learn(sources: Sequence[str], needs: str, setting: str | None, options: TrainOptions) -> str:
     where = f"{', '.join(sources)} ({options.split})"
     if options.on == "images":
-        return f"expected pictures with captions in {where}, found none; say where the pictures lie with --images"
+        return f"expected pictures with {needs} in {where}, found none; say where the pictures lie with --images"
     if setting == "multiple":
         return f"expected scenes with several captions in {where} for the multiple setting, found none; use --setting single"
-    return f"expected captions in {where}, found none"
+    return f"expected {needs} in {where}, found none"
 
 
 def _versions() -> dict[str, str]:

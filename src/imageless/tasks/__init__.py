@@ -10,11 +10,22 @@ from imageless.tasks.base import Defaults
 
 __all__ = ["TASKS", "Defaults", "task"]
 
-TASKS = {"captioning": "imageless.tasks.captioning"}
+TASKS = {
+    "captioning": "imageless.tasks.captioning",
+    "entailment": "imageless.tasks.entailment",
+    "vqa": "imageless.tasks.vqa",
+    "news": "imageless.tasks.news",
+    "style": "imageless.tasks.style",
+}
 
 
 def task(name: str) -> ModuleType:
-    """The task's module: DEFAULTS, examples(...), score(...)."""
+    """The task's module.
+
+    LEARNED, ASKED      what it wants of a source that has several things to tell, while learning and when asked
+    NEEDS               what it needs, in words
+    defaults(setting), choose(records, setting), examples(records, setting, on), questions(records), score(asked, answers)
+    """
     if name not in TASKS:
-        raise InputError(f"unknown task {name!r}; there are: {', '.join(TASKS)}")
+        raise InputError(f"unknown task {name!r}; there are: {', '.join(TASKS)}, language")
     return import_module(TASKS[name])

@@ -1,11 +1,16 @@
-"""What every task states about itself."""
+"""What every task states about itself, and the score that all tasks share which end in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+from imageless.errors import InputError
+from imageless.metrics import captions
+from imageless.records import Example, Record
 
 
 @dataclass(frozen=True)
@@ -16,8 +21,16 @@ class Defaults:
     longest_target: int
     beams: int
     batch_size: int
+    noise: str
+    """Under which name an encoder keeps the noise that suits this task."""
     length_penalty: float = 0.0
     """The released code compares beams by log probability alone (AllenNLP beam search, close @ 80f8db0)."""
+    choices: tuple[str, ...] = ()
+    """All that can be answered, to be ranked by likelihood; without choices the model writes."""
+    named_prompts: bool = False
+    """Prompts are names from a closed list, which the run keeps and people choose from."""
+    share: float = 1.0
+    """Share of the data that counts as one epoch."""
 
 
 @dataclass(frozen=True)
@@ -26,3 +39,22 @@ class Scored:
 
     corpus: Mapping[str, float]
     items: Mapping[str, np.ndarray]
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """What else is written beside the scores, as JSON, by file name."""
+
+
+def without_setting(records: Iterable[Record], setting: str | None) -> tuple[Iterator[Record], None]:
+    """The records as they are, for a task that knows a single setting."""
+    if setting is not None:
+        raise InputError(f"--setting {setting} belongs to captioning; leave it out")
+    return iter(records), None
+
+
+def captions_scored(asked: Sequence[Example], answers: Sequence[str]) -> Scored:
+    """CIDEr-D, BLEU-1..4 and ROUGE-L as the official scorers print them, against each example's targets."""
+    if not asked:
+        raise InputError("expected captions to score, got none; does the split have pictures and captions?")
+    keys = [str(number) for number in range(len(asked))]  # joined data may share keys
+    references = {key: example.targets for key, example in zip(keys, asked, strict=True)}
+    scores = captions.per_item(dict(zip(keys, answers, strict=True)), references)
+    return Scored(scores.corpus, {"cider": scores.cider, "bleu4": scores.bleu[:, 3], "rouge_l": scores.rouge_l})

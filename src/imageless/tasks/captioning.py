@@ -11,17 +11,17 @@ BLEU and ROUGE-L beside it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Literal
 
-from imageless.errors import InputError
-from imageless.metrics import captions as metric
 from imageless.records import Example, Record
-from imageless.tasks.base import Defaults, Scored
+from imageless.tasks.base import Defaults, captions_scored
 
 log = logging.getLogger(__name__)
 
+LEARNED = ASKED = "captions"
+NEEDS = "captions"
 Setting = Literal["single", "multiple"]
 LOOKED_AT = 1000  # records by which the setting is chosen when none is named
 BATCH = {"single": 128, "multiple": 32}  # inputs; a scene's input comes with about four targets (close @ 80f8db0)
@@ -33,7 +33,8 @@ def defaults(setting: str | None) -> Defaults:
     Unlike there, beams are compared by log probability per token: whoever is unsure which of several true captions to
     give says the shortest one otherwise (measured in docs/log.md).
     """
-    return Defaults(1, longest_target=32, beams=5, batch_size=BATCH[setting or "single"], length_penalty=1.0)
+    setting = setting or "single"
+    return Defaults(1, 32, beams=5, batch_size=BATCH[setting], noise=f"captioning-{setting}", length_penalty=1.0)
 
 
 def choose(records: Iterable[Record], setting: str | None) -> tuple[Iterator[Record], str]:
@@ -47,7 +48,7 @@ def choose(records: Iterable[Record], setting: str | None) -> tuple[Iterator[Rec
     return records, setting
 
 
-def examples(records: Iterable[Record], setting: str, on: str) -> Iterator[Example]:
+def examples(records: Iterable[Record], setting: str | None, on: str) -> Iterator[Example]:
     """What the model learns from: every caption as an input in turn, or every picture once."""
     alone = others = 0
     for record in records:
@@ -75,9 +76,4 @@ def questions(records: Iterable[Record]) -> Iterator[Example]:
             yield Example(record.key, record.captions, "", record.captions, record.image)
 
 
-def score(answers: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> Scored:
-    """CIDEr-D, BLEU-1..4 and ROUGE-L as the official scorers print them."""
-    if not answers:
-        raise InputError("expected captions to score, got none; does the split have pictures and captions?")
-    scores = metric.per_item(answers, references)
-    return Scored(scores.corpus, {"cider": scores.cider, "bleu4": scores.bleu[:, 3], "rouge_l": scores.rouge_l})
+score = captions_scored

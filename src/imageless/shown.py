@@ -1,0 +1,48 @@
+"""Results as people read them, and as JSON holds them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+
+def present(result: Any) -> dict[str, Any]:
+    """A result as JSON shows it: with "error" and "probabilities" only where there are any."""
+    optional = ("error", "probabilities")
+    return {name: value for name, value in asdict(result).items() if name not in optional or value is not None}
+
+
+def line(result: dict[str, Any], named: bool) -> str:
+    """What is said of a picture, with its name where there are several."""
+    said = f"({result['error']})" if "error" in result else result["text"]
+    return f"{result['image']}\t{said}" if named else said
+
+
+def trained(result: dict[str, Any]) -> str:
+    """One line: where, how long, and the last figures."""
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in result["final"].items())
+    return f"{result['out']}: {result['steps']:,} steps in {result['seconds']:,.0f} s, {figures}"
+
+
+def synthesized(result: dict[str, Any]) -> str:
+    """How much was kept, at which pace, and what the writer says too often."""
+    left_out = "".join(f", {count:,} {reason}" for reason, count in result["left_out"].items())
+    lines = [f"{result['out']}: {result['kept']:,} of {result['written']:,} captions kept{left_out}"]
+    cost = "" if result["cost"] is None else f", cost {result['cost']:.2f}"
+    lines += [f"{result['seconds']:,.0f} s, {result['per_second']:,.1f} captions/s, {result['tokens']:,} tokens{cost}"]
+    if result["style"]:
+        lines += ["", f"{'far more often than the reference':<34} {'written':>8} {'reference':>10}"]
+    lines += [f"{w['word']:<24} {w['times']:>8.1f}x {w['written']:>8,} {w['reference']:>10,}" for w in result["style"]]
+    return "\n".join(lines)
+
+
+def scored(result: dict[str, Any]) -> str:
+    """One score a line."""
+    return "\n".join(
+        [f"n        {result['n']:,}", *(f"{name:<8} {value:.4f}" for name, value in result["scores"].items())]
+    )
+
+
+def one_line(text: str) -> str:
+    """A message without line breaks."""
+    return " ".join(text.split())

@@ -1,0 +1,76 @@
+"""The paper's tables run as published: on hand-made files in exactly the released formats, with a tiny encoder and model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imageless.analysis import reproduce as made
+from imageless.errors import InputError
+
+READERS = Path(__file__).parent / "data/readers"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, album: Path) -> Path:
+    """A folder with every data set of the table, a few entries each."""
+    folder = tmp_path_factory.mktemp("released")
+    for name in ("snli", "snlive", "vqa2", "vqae", "visualnews"):
+        shutil.copytree(READERS / name, folder / name)
+    coco = folder / "coco"
+    shutil.copytree(album.parent, coco)
+    (coco / "dataset.json").rename(coco / "dataset_coco.json")
+    for part in ("train2014", "val2014"):
+        (coco / part).mkdir(exist_ok=True)
+    asked = [json.loads(file.read_text()) for file in (folder / "vqa2").glob("*questions.json")]
+    numbers = {question["image_id"] for entry in asked for question in entry["questions"]}
+    numbers |= {entry["img_id"] for file in (folder / "vqae").glob("*.json") for entry in json.loads(file.read_text())}
+    photographs = folder / "flickr30k_images"
+    photographs.mkdir()
+    pairs = [json.loads(line) for file in (folder / "snlive").glob("*.jsonl") for line in file.read_text().splitlines()]
+    places = [coco / part / f"COCO_{part}_{number:012d}.jpg" for number in numbers for part in ("train2014", "val2014")]
+    places += [photographs / f"{pair['Flickr30K_ID']}.jpg" for pair in pairs]
+    places += [
+        folder / "visualnews/origin" / entry["image_path"]
+        for entry in json.loads((folder / "visualnews/origin/data.json").read_text())
+    ]
+    for number, place in enumerate(places):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30), (number * 40 % 256, 90, number * 90 % 256)).save(place)
+    for split in ("train", "val", "test"):  # the divided release would leave a handful in one part
+        shutil.copy(folder / "visualnews/origin/data.json", folder / f"visualnews/origin/{split}_data.json")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_papers_first_table_runs_on_files_in_the_released_formats(released, encoder_folder, tmp_path):
+    tiny = {"encoder": str(encoder_folder), "news_encoder": str(encoder_folder), "lm": "world:32x1"}
+    result = made.reproduce("close-table-1", "paper", tmp_path / "table", data=released, names=tiny)
+    recipe = made.read("close-table-1", "paper")
+    assert set(result["rows"]) == {row.name for row in recipe.rows}
+    for cells in result["rows"].values():
+        assert set(cells) == {"captioning_single", "captioning_multiple", "entailment", "vqa", "vqa_e", "news"}
+        assert all(cell["n"] > 0 for cell in cells.values())
+    told = (tmp_path / "table/table.md").read_text()
+    assert "| *the paper's images* | 113.2 | 113.2 | 77.7 | 65.4 | 67.9 | 105.7 |" in told
+    assert "other data" in told
+
+
+def test_what_is_missing_is_named_with_its_origin_before_any_work(released, tmp_path):
+    part = tmp_path / "data"
+    shutil.copytree(released, part)
+    shutil.rmtree(part / "vqae")
+    with pytest.raises(InputError, match=r"found no vqae \(by the link of github\.com/liqing-ustc/VQA-E\)"):
+        made.reproduce("close-table-1", "paper", tmp_path / "table", data=part)
+    with pytest.raises(InputError, match="expected --data FOLDER"):
+        made.reproduce("close-table-1", "paper", tmp_path / "table")
+    assert not (tmp_path / "table").exists()
+
+
+def test_a_name_the_recipe_does_not_know_is_refused(released, tmp_path):
+    with pytest.raises(InputError, match="expected names among encoder, news_encoder, lm"):
+        made.reproduce("close-table-1", "paper", tmp_path / "table", data=released, names={"decoder": "x"})
