@@ -77,6 +77,8 @@ class Recipe:
     train: str = ""
     evaluate: str = ""
     score: str = "cider"
+    also: list[str] = field(default_factory=list)
+    """Further scores to print, their means alone."""
     make: dict[str, str] = field(default_factory=dict)
     """Commands that are run first, by the name under OUT/made of what they leave behind."""
     compare: list[list[str]] = field(default_factory=list)
@@ -252,6 +254,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     return {
         "title": recipe.title,
         "seeds": seeds,
+        "also": recipe.also,
         "rows": rows,
         "paper": recipe.paper,
         "shares": {
@@ -311,7 +314,16 @@ def markdown(result: dict[str, Any]) -> str:
         lines.append(
             f"| {d['a']} - {d['b']} | {d['column']} | {100 * d['difference']:+.1f} | {interval} | {d['p']:.4f} |"
         )
+    for score in result.get("also", []):
+        lines += ["", f"| {score} x 100 | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+        lines += [
+            f"| {row} | {' | '.join(_mean(c[name], score) for name in columns)} |" for row, c in result["rows"].items()
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _mean(cell: dict[str, Any], score: str) -> str:
+    return f"{100 * statistics.fmean(seed[score] for seed in cell['seeds'].values()):.1f}"
 
 
 def _shown(cell: dict[str, Any]) -> str:
