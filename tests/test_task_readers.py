@@ -464,6 +464,7 @@ def test_a_packed_file_holds_the_same_reviews(tmp_path):
         (gzip.compress(b"x" * 10_000_002), "line 1: expected a review a line, got over 10,000,000"),
         (b"", "an empty file"),
     ],
+    ids=["plain", "cut short", "not UTF-8", "endless line", "empty"],
 )
 def test_a_damaged_package_is_one_line(tmp_path, content, words):
     (tmp_path / "a.jsonl.gz").write_bytes(content)

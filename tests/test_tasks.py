@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from imageless import data, tasks
+from imageless import data, runs, tasks
 from imageless.errors import InputError
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.records import Example
@@ -52,6 +52,11 @@ def news_run(folder, encoder_folder) -> Path:
 @pytest.fixture(scope="module")
 def voices_run(folder, encoder_folder) -> Path:
     return learn("style", folder / "style", encoder_folder)
+
+
+@pytest.fixture(scope="module")
+def captioner_of_the_world(folder) -> Path:
+    return learn("captioning", folder / "worldly", "world", steps=1)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +110,21 @@ def test_an_epoch_of_news_is_a_share_of_the_data(folder, encoder_folder):
         json.loads((folder / name / "log.jsonl").read_text().splitlines()[-1])["step"] for name in ("epochs", "whole")
     ]
     assert last == [6, 40] and steps[0] < steps[1]
+
+
+def test_a_run_is_learned_on_from_with_its_prefix_and_words(folder, encoder_folder, tmp_path):
+    captioner = learn("captioning", folder / "captioner", encoder_folder, prefix=2)
+    train("vqa", ["world"], tmp_path / "on", str(encoder_folder), str(captioner), replace(QUICK, learning_rate=1e-9))
+    (before, start, words), (after, end, same) = (runs.load(run) for run in (captioner, tmp_path / "on"))
+    assert (after.task, after.prefix) == ("vqa", 2) and words.get_vocab() == same.get_vocab()
+    ends = dict(end.named_parameters())
+    assert all(torch.allclose(weight, ends[name], atol=1e-6) for name, weight in start.named_parameters())
+    assert before.encoder == after.encoder
+
+
+def test_a_run_of_another_encoder_is_not_learned_on_from(folder, encoder_folder, captioner_of_the_world, tmp_path):
+    with pytest.raises(InputError, match="expected the encoder world"):
+        train("vqa", ["world"], tmp_path / "on", str(encoder_folder), str(captioner_of_the_world), QUICK)
 
 
 # What is answered.

@@ -144,7 +144,8 @@ def _answers(work: Path, row: str, seed: int) -> list[dict[str, Any]]:
 
 
 def _noise(work: Path, seed: int) -> float:
-    (run,) = (work / "runs").glob(f"noise-*-{seed}")
+    (scores,) = (work / "scores").glob(f"noise-*-{seed}")
+    run = work / "runs" / scores.name
     return read_config(run).noise
 
 

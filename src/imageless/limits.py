@@ -35,7 +35,7 @@ LEAST = {
     "feature_dropout": 0,
 }
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
-ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
+ABOVE_ZERO = ("epochs", "vector_scale", "learning_rate", "clip", "temperature")
 
 
 def check(options: object) -> None:

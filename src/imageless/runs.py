@@ -56,6 +56,8 @@ class RunConfig:
     model: str = "close"
     prompts: list[str] = field(default_factory=list)
     """The names it can be prompted with, where those are all: voices."""
+    vector_scale: float = 1.0
+    """What vectors are multiplied by before the prefix."""
     format: int = FORMAT
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -73,6 +75,11 @@ def save(folder: Path, model: Close, tokenizer: PreTrainedTokenizerBase, config:
         tokenizer.save_pretrained(folder / "lm")
     write_text(folder / "README.md", _card(config))
     write_json(folder / "config.json", asdict(config))
+
+
+def is_run(name: str) -> bool:
+    """Whether a name is the folder of a finished run."""
+    return (Path(name) / "config.json").is_file() and (Path(name) / "lm").is_dir()
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -104,7 +111,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTraine
             tokenizer = AutoTokenizer.from_pretrained(folder / "lm")
             lm_config = T5Config.from_pretrained(folder / "lm")
         with torch.device("meta"):
-            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix)
+            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix, config.vector_scale)
         weights = load_file(folder / "model.safetensors", device=device)
         expected = dict(model.named_parameters())
         if weights.keys() != expected.keys():

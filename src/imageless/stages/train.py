@@ -78,7 +78,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
             raise InputError(_nothing_to_learn(sources, asked.NEEDS, setting, options))
         frozen = encoders.load(encoder, options.device)
         torch.manual_seed(options.seed)
-        model, tokenizer = _model(lm, packed, frozen.dim, options)
+        model, tokenizer = _model(lm, packed, frozen, options)
         packed, table = _vectors(packed, frozen, options)
         noise = _noise(options, frozen, defaults.noise)
         job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
@@ -98,13 +98,14 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         options.on,
         named,
         lm,
-        options.prefix,
+        model.prefix.length,
         noise,
         list(sources),
         len(packed),
         kept,
         final,
         prompts=packed.prompts if defaults.named_prompts else [],
+        vector_scale=model.prefix.scale,
         versions=_versions(),
     )
     if processes.is_main_process:
@@ -211,7 +212,12 @@ def _noise(options: TrainOptions, encoder: Encoder, setting: str) -> float:
     return encoder.noise.get(setting, PAPER_NOISE)
 
 
-def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:
+def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:
+    if runs.is_run(lm):  # learns on, prefix and all
+        config, model, tokenizer = runs.load(Path(lm))
+        runs.expect_encoder(config, encoder)
+        return model.train().requires_grad_(True), tokenizer
+
     def texts() -> Iterator[str]:
         yield from packed.targets
         yield from packed.prompts
@@ -219,7 +225,7 @@ def _model(lm: str, packed: Pack, dim: int, options: TrainOptions) -> tuple[Clos
     here = from_scratch(lm) is not None or Path(lm).is_dir()
     with nullcontext() if here else from_hub(lm):
         language_model, tokenizer = load_t5(lm, texts, options.vocabulary)
-    return Close(language_model, dim, options.prefix), tokenizer
+    return Close(language_model, encoder.dim, options.prefix, options.vector_scale), tokenizer
 
 
 def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
