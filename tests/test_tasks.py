@@ -120,6 +120,7 @@ def test_a_run_is_learned_on_from_with_its_prefix_and_words(folder, encoder_fold
     ends = dict(end.named_parameters())
     assert all(torch.allclose(weight, ends[name], atol=1e-6) for name, weight in start.named_parameters())
     assert before.encoder == after.encoder
+    assert (after.lm, after.start) == ("world:32x1", str(captioner))
 
 
 def test_a_run_of_another_encoder_is_not_learned_on_from(folder, encoder_folder, captioner_of_the_world, tmp_path):

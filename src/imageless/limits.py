@@ -28,6 +28,7 @@ LEAST = {
     "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces
     "hidden": 0,
     "warmup": 0,
+    "noise_warmup": 0,
     "noise": 0,
     "weight_decay": 0,
     "length_penalty": 0,

@@ -162,6 +162,8 @@ class TrainOptions(Source, Machine):
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | None = None
     """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
+    noise_warmup: int = 0
+    """Steps over which the noise grows from nothing to w; none in the paper."""
     on: Literal["text", "images", "nothing"] = "text"
     """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all."""
     vectors: str | None = None

@@ -58,6 +58,8 @@ class RunConfig:
     """The names it can be prompted with, where those are all: voices."""
     vector_scale: float = 1.0
     """What vectors are multiplied by before the prefix."""
+    start: str | None = None
+    """The run that was learned on from."""
     format: int = FORMAT
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -139,6 +141,7 @@ def _card(config: RunConfig) -> str:
     learned = LEARNED_FROM[config.on]
     encoder = config.encoder
     setting = f" ({config.setting})" if config.setting else ""
+    start = f", learning on from `{config.start}`" if config.start else ""
     return f"""---
 library_name: imageless
 tags: [image-captioning, text-only-training, close]
@@ -151,7 +154,7 @@ pipeline_tag: image-to-text
 |---|---|
 | task | {config.task}{setting} |
 | encoder (frozen, not included) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
-| language model | `{config.lm}` with a prefix of {config.prefix} |
+| language model | `{config.lm}` with a prefix of {config.prefix}{start} |
 | noise w | {config.noise} |
 | data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |
 | final loss | {config.final.get("loss", float("nan")):.3f} |

@@ -78,12 +78,14 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
             raise InputError(_nothing_to_learn(sources, asked.NEEDS, setting, options))
         frozen = encoders.load(encoder, options.device)
         torch.manual_seed(options.seed)
+        start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
         model, tokenizer = _model(lm, packed, frozen, options)
         packed, table = _vectors(packed, frozen, options)
         noise = _noise(options, frozen, defaults.noise)
         job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
-        plan = _plan(job.order, defaults, from_scratch(lm) is not None, options)
+        spec = start.lm if start else lm
+        plan = _plan(job.order, defaults, from_scratch(spec) is not None, options)
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
@@ -97,7 +99,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         setting,
         options.on,
         named,
-        lm,
+        spec,
         model.prefix.length,
         noise,
         list(sources),
@@ -106,6 +108,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         final,
         prompts=packed.prompts if defaults.named_prompts else [],
         vector_scale=model.prefix.scale,
+        start=lm if start else None,
         versions=_versions(),
     )
     if processes.is_main_process:
@@ -150,9 +153,10 @@ class _Learning:
         targets, owners = self.packed.targets_of.flat(chosen)
         prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
         lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
+        grown = min(1.0, (step + 1) / max(1, self.options.noise_warmup))
         return {
             "vectors": vectors,
-            "normal": draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
+            "normal": grown * draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
             "prompts": prompts,
             "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
             "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
