@@ -144,6 +144,30 @@ def test_noise_reaches_the_weights(tmp_path, sentences, encoder_folder):
 # Runs.
 
 
+def test_noise_may_grow_step_by_step(tmp_path, sentences, encoder_folder):
+    """From almost none where it grows for ever, to the whole of it at once."""
+    learnt = {
+        name: learn(tmp_path / name, f"text:{sentences}", encoder_folder, replace(QUICK, **told))
+        for name, told in {
+            "none": {"noise": 0.0},
+            "for ever": {"noise_warmup": 10**9},
+            "at once": {"noise_warmup": 1},
+            "as in the paper": {},
+        }.items()
+    }
+    assert same(learnt["at once"], learnt["as in the paper"])
+    almost, none = weights(learnt["for ever"]), weights(learnt["none"])
+    assert all(torch.allclose(almost[name], none[name], atol=1e-4) for name in none)
+    assert not same(learnt["for ever"], learnt["as in the paper"])
+
+
+def test_a_vector_is_scaled_as_the_run_says(tmp_path, sentences, encoder_folder, encoder):
+    ours = Predictor(learn(tmp_path / "ours", f"text:{sentences}", encoder_folder), PredictOptions(device="cpu"))
+    released = learn(tmp_path / "released", f"text:{sentences}", encoder_folder, replace(QUICK, vector_scale=1.0))
+    assert ours.model.prefix.scale == pytest.approx(encoder.dim**0.5)
+    assert Predictor(released, PredictOptions(device="cpu")).model.prefix.scale == 1.0
+
+
 def test_two_runs_with_one_seed_are_equal_and_with_two_seeds_are_not(tmp_path, sentences, encoder_folder):
     one = learn(tmp_path / "one", f"text:{sentences}", encoder_folder)
     torch.manual_seed(123)
