@@ -111,8 +111,9 @@ def test_beam_search_is_transformers_own(model, vectors, beams, length_penalty):
         return_dict_in_generate=True,
         output_scores=True,
     )
-    assert torch.equal(ours.ids.flatten(0, 1), plain.sequences[:, 1:])
-    lengths = (plain.sequences[:, 1:] != 0).sum(-1)
+    written = [row[: row.index(1) + 1] if 1 in row else row for row in plain.sequences[:, 1:].tolist()]
+    assert [[word for word in row if word != PAD] for row in ours.ids.flatten(0, 1).tolist()] == written
+    lengths = torch.tensor([len(row) for row in written])
     assert torch.allclose(ours.scores.flatten(), plain.sequences_scores * lengths**length_penalty, atol=1e-5)
 
 
@@ -127,10 +128,10 @@ def test_a_score_is_the_log_probability_of_the_words(model, vectors, beams, leng
         assert math.isclose(-loss.item(), said.scores[row, 0].item(), abs_tol=1e-3)
 
 
-def test_the_best_come_first_and_greedy_is_never_better_than_five_beams(model, vectors):
+def test_the_best_come_first_and_five_beams_find_better_words_than_one(model, vectors):
     best = model.generate(vectors, *NOTHING, beams=5, n_best=5, longest=6).scores
     assert (best[:, :-1] >= best[:, 1:]).all()
-    assert (best[:, 0] >= model.generate(vectors, *NOTHING, beams=1, longest=6).scores[:, 0] - 1e-4).all()
+    assert best[:, 0].mean() > model.generate(vectors, *NOTHING, beams=1, longest=6).scores[:, 0].mean()
 
 
 def test_a_sentence_keeps_its_answer_whatever_its_batch_mates(model, vectors):

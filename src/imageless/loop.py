@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,6 +58,12 @@ class LoopOptions:
     device: str | None = None
     dtype: str | None = None
     """float32 or bfloat16 (autocast); default: bfloat16 on CUDA, float32 elsewhere."""
+
+    @classmethod
+    def of(cls, options: Any, **decided: Any) -> LoopOptions:
+        """What a stage's own options say under the same names, and what the stage has decided."""
+        names = [field.name for field in fields(cls) if hasattr(options, field.name)]
+        return cls(**{name: getattr(options, name) for name in names} | decided)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from imageless.data.album import Album
-from imageless.data.lines import parse_json, require_file
+from imageless.data.lines import read_json
 from imageless.data.rows import captions
 from imageless.data.splits import Splits
 from imageless.errors import InputError
@@ -53,9 +53,7 @@ def karpathy(path: str, split: str | None = None, images: str | None = None) -> 
 
 def _entries(path: str) -> list[Any]:
     """The images; each sentence is reduced to its raw text while parsing, as tokens would be most of what is kept."""
-    require_file(path, "Karpathy's JSON")
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        data = parse_json(file.read(), path, object_hook=_lean)
+    data = read_json(path, "Karpathy's JSON", object_hook=_lean)
     if not isinstance(data, dict) or not isinstance(data.get("images"), list) or "annotations" in data:
         got = ", ".join(data) if isinstance(data, dict) else str(data)[:60]
         raise InputError(f"{path}: expected Karpathy's JSON with `images`, got {got[:120]}; use dataset_coco.json")

@@ -5,8 +5,10 @@ UTF-8, with or without a byte-order mark; any line ends.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +29,29 @@ def lines(path: str, longest: int, expected: str) -> Iterator[tuple[int, str]]:
                 )
             _require_text(line, path, number)
             yield number, line
+
+
+def unpacked_lines(path: str, longest: int, expected: str) -> Iterator[tuple[int, str]]:
+    """As `lines`, also of a file that gzip has packed."""
+    if not path.lower().endswith(".gz"):
+        yield from lines(path, longest, expected)
+        return
+    require_file(path, expected)
+    number = 0
+    try:
+        with gzip.open(path) as file:
+            while line := file.readline(longest + 2):
+                number += 1
+                if len(line) > longest + 1:
+                    raise InputError(
+                        f"{path}, line {number}: expected {expected}, got over {longest:,} bytes; split it"
+                    )
+                yield number, line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        reason = f"expected UTF-8, got {error.reason} at byte {error.start}; convert it"
+        raise InputError(f"{path}, line {number}: {reason}") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: expected a whole gzip file, got {error}; fetch it again") from None
 
 
 def require_file(path: str, expected: str) -> None:
@@ -66,3 +91,10 @@ def parse_json(text: str, where: str, object_hook: Callable[[dict[str, Any]], An
     except ValueError as error:  # a number of thousands of digits
         reason = str(error)
     raise InputError(f"{where}: expected JSON, got broken JSON ({reason}); mend it or fetch it again")
+
+
+def read_json(path: str, expected: str, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """A whole file of JSON."""
+    require_file(path, expected)
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return parse_json(file.read(), path, object_hook)

@@ -6,14 +6,12 @@ that is not there is named with the place it is had from. Entries that cannot be
 
 from __future__ import annotations
 
-import gzip
 import logging
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from imageless.data.lines import lines, parse_json, require_file
+from imageless.data.lines import require_file
 from imageless.data.rows import captions
 from imageless.data.splits import Splits, canonical, named_in
 from imageless.errors import InputError
@@ -76,13 +74,6 @@ def split_files(
     return [(wanted, find(path, names[wanted], had_from))]
 
 
-def read_json(path: str, expected: str, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """A whole file of JSON."""
-    require_file(path, expected)
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return parse_json(file.read(), path, object_hook)
-
-
 def objects(value: Any, path: str, expected: str) -> list[dict[str, Any]]:
     """A list of JSON objects, or the complaint that it is none."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
@@ -115,29 +106,6 @@ def option(value: str, name: str, source: str) -> float:
     if not number >= 0:
         raise InputError(f"{source}: expected a number as ?{name}=, got {value!r}; write for instance ?{name}=4")
     return number
-
-
-def unpacked_lines(path: str, longest: int, expected: str) -> Iterator[tuple[int, str]]:
-    """As `lines`, also of a file that gzip has packed."""
-    if not path.lower().endswith(".gz"):
-        yield from lines(path, longest, expected)
-        return
-    require_file(path, expected)
-    number = 0
-    try:
-        with gzip.open(path) as file:
-            while line := file.readline(longest + 2):
-                number += 1
-                if len(line) > longest + 1:
-                    raise InputError(
-                        f"{path}, line {number}: expected {expected}, got over {longest:,} bytes; split it"
-                    )
-                yield number, line.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        reason = f"expected UTF-8, got {error.reason} at byte {error.start}; convert it"
-        raise InputError(f"{path}, line {number}: {reason}") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: expected a whole gzip file, got {error}; fetch it again") from None
 
 
 class Tally:

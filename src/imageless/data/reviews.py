@@ -21,8 +21,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imageless.data.lines import parse_json
-from imageless.data.released import Tally, option, unpacked_lines
+from imageless.data.lines import parse_json, unpacked_lines
+from imageless.data.released import Tally, option
 from imageless.data.rows import captions
 from imageless.data.sentences import of_length, split_sentences
 from imageless.data.splits import Splits

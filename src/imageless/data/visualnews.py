@@ -23,7 +23,8 @@ import os
 from collections.abc import Iterator
 
 from imageless.data.album import Album
-from imageless.data.released import Tally, find, objects, read_json, require_folder, seek, split_files, text_of
+from imageless.data.lines import read_json
+from imageless.data.released import Tally, find, objects, require_folder, seek, split_files, text_of
 from imageless.data.splits import Splits
 from imageless.errors import InputError
 from imageless.records import Record

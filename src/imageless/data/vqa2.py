@@ -26,7 +26,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from imageless.data.album import Album
-from imageless.data.released import Tally, find, number_of, objects, read_json, require_folder, seek, text_of
+from imageless.data.lines import read_json
+from imageless.data.released import Tally, find, number_of, objects, require_folder, seek, text_of
 from imageless.data.splits import canonical
 from imageless.errors import InputError
 from imageless.records import Record

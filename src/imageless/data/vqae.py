@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from imageless.data.album import Album
-from imageless.data.released import Tally, number_of, objects, read_json, seek, split_files, text_of
+from imageless.data.lines import read_json
+from imageless.data.released import Tally, number_of, objects, seek, split_files, text_of
 from imageless.data.rows import captions
 from imageless.data.vqa2 import ANNOTATIONS, coco_names, read_annotations, words_of
 from imageless.records import Record

@@ -123,7 +123,11 @@ class Close(nn.Module):
             return_dict_in_generate=True,
         )
         ids = out.sequences.unflatten(0, (-1, n_best))[:, :, 1:]  # (batch, n_best, length), without the start token
-        said = ids != self.lm.config.pad_token_id
+        end = ids == self.lm.config.eos_token_id
+        said = (ids != self.lm.config.pad_token_id) & (
+            end.cumsum(-1) - end.long() == 0
+        )  # beams are filled up with ends
+        ids = ids.masked_fill(~said, self.lm.config.pad_token_id)
         if beams > 1:
             compared = out.sequences_scores.unflatten(0, (-1, n_best))
             return Generated(ids, compared * said.sum(-1) ** length_penalty)

@@ -62,19 +62,7 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
         work = begin(out, options.overwrite, resume)
         wanted = {"data": list(sources), "pairs": len(records)}
         loop.expect_same(work, wanted | limits.deciding(options))
-    plan = loop.LoopOptions(
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        betas=(0.9, 0.98),  # CLIP, arXiv:2103.00020 appendix F
-        clip=options.clip,
-        save_every=options.save_every,
-        validate_every=options.validate_every,
-        seed=options.seed,
-        device=options.device,
-        dtype=options.dtype,
-    )
+    plan = loop.LoopOptions.of(options, betas=(0.9, 0.98))  # CLIP, arXiv:2103.00020 appendix F
     result = loop.run(job, plan, work)
     final = {"loss": result.loss, **job.validate()}
     if processes.is_main_process:

@@ -237,19 +237,8 @@ def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: 
     an_epoch = min(share * order.rows, options.epoch_most or math.inf) / order.batch  # steps
     by_epochs = max(1, round((options.epochs or EPOCHS) * an_epoch))
     steps = options.steps or (FROM_SCRATCH_STEPS if scratch and options.epochs is None else by_epochs)
-    rate = FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE
-    return loop.LoopOptions(
-        steps=steps,
-        learning_rate=rate if options.learning_rate is None else options.learning_rate,
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        clip=options.clip,
-        accumulate=options.accumulate,
-        save_every=options.save_every,
-        seed=options.seed,
-        device=options.device,
-        dtype=options.dtype,
-    )
+    rate = options.learning_rate or (FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE)
+    return loop.LoopOptions.of(options, steps=steps, learning_rate=rate)
 
 
 def _nothing_to_learn(sources: Sequence[str], needs: str, setting: str | None, options: TrainOptions) -> str:

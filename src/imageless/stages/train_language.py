@@ -267,20 +267,9 @@ def _parts(rows: int) -> list[np.ndarray]:
 
 def _plan(order: draws.Order, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
     by_epochs = max(1, round((options.epochs or EPOCHS) * order.steps_per_epoch))
-    rate = FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE
-    return loop.LoopOptions(
-        steps=options.steps or (STEPS if scratch and options.epochs is None else by_epochs),
-        learning_rate=rate if options.learning_rate is None else options.learning_rate,
-        warmup=options.warmup,
-        weight_decay=options.weight_decay,
-        clip=options.clip,
-        accumulate=options.accumulate,
-        save_every=options.save_every,
-        validate_every=VALIDATE_EVERY,
-        seed=options.seed,
-        device=options.device,
-        dtype=options.dtype,
-    )
+    steps = options.steps or (STEPS if scratch and options.epochs is None else by_epochs)
+    rate = options.learning_rate or (FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE)
+    return loop.LoopOptions.of(options, steps=steps, learning_rate=rate, validate_every=VALIDATE_EVERY)
 
 
 def _save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, made: dict[str, Any]) -> None:
