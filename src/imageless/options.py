@@ -192,8 +192,8 @@ class TrainOptions(Source, Machine):
     """Most pieces of the vocabulary of a language model from scratch; fewer pieces make its steps cheaper."""
     prefix: int = 4
     """Vectors of the language model's width that one image or text vector becomes."""
-    vector_scale: float | None = None
-    """What a unit vector is multiplied by on its way there; default: the root of its dimensions; 1 in the released code."""
+    vector_scale: float = 1.0
+    """What a unit vector is multiplied by on its way there; the root of its dimensions helps small models with questions."""
     keep_case: bool = False
     """Leave targets as they are written instead of in lower case."""
     save_every: int = 500
