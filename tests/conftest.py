@@ -14,10 +14,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jaxtyping import install_import_hook
+
+if TYPE_CHECKING:
+    from imageless.records import Record
 
 SEAMS = ("models", "adapters", "vectors", "draws", "encoders")
 install_import_hook([f"imageless.{name}" for name in SEAMS], "beartype.beartype")
@@ -76,6 +79,23 @@ def make_album(folder: Path, count: int) -> Path:
     path = folder / "dataset.json"
     path.write_text(json.dumps({"images": images}))
     return path
+
+
+def read(spec: str, **options: Any) -> list[Record]:
+    """All records of a source."""
+    from imageless import data
+
+    return list(data.read(spec, **options))
+
+
+def refusal(spec: str, **options: Any) -> str:
+    """The one line in which a source is refused."""
+    from imageless.errors import InputError
+
+    with pytest.raises(InputError) as error:
+        read(spec, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 @pytest.fixture(scope="session")

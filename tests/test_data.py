@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from conftest import read, refusal
 from imageless import data, pictures
 from imageless.data import patterns
 from imageless.data.splits import canonical, named_in
@@ -73,17 +74,6 @@ def write_karpathy(folder: Path, filepath: str | None = None) -> Path:
 def write_photos(folder: Path) -> None:
     for scene in SCENES:
         write(folder / scene["image"], png())
-
-
-def read(spec: str, **options) -> list[Record]:
-    return list(data.read(spec, **options))
-
-
-def refusal(spec: str, **options) -> str:
-    with pytest.raises(InputError) as error:
-        read(spec, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 # --- one scene, many sources

@@ -118,35 +118,43 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     table, _, ground = name.rpartition(".")
     recipe = made.read(table, ground)
     commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
+    starts = [recipe.columns[column.start] for column in recipe.columns.values() if column.start]
+    assert not any(column.start for column in starts)  # commands have two levels
     shown = {name for name, column in recipe.columns.items() if column.shown}
     cells = sum(len(shown - row.shared.keys()) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
 
-def _fewer(command: str, option: str, number: int) -> str:
-    shorter, found = re.subn(rf"{option} \d+", f"{option} {number}", command)
-    assert found == 1, f"{option} in {command}"
-    return shorter
+def _fewer(command: str, **numbers: int) -> str:
+    for option, number in numbers.items():
+        command = re.sub(rf"--{option} \d+", f"--{option} {number}", command)
+    return command
 
 
 @pytest.mark.slow
-def test_the_demo_leaves_a_page_and_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The real demo with two steps of training: everything but good captions."""
+@pytest.mark.parametrize("task", ["captioning", "vqa"])
+def test_the_demo_leaves_a_page_and_its_scores(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The real demo with two steps of training: everything but good answers."""
     from dataclasses import replace
 
     from imageless import demo
 
-    whole = made.read("demo", "world")
-    short = replace(
-        whole,
-        train=_fewer(_fewer(whole.train, "--steps", 2), "--limit", 60),
-        evaluate=_fewer(whole.evaluate, "--limit", 40) + " --beams 1",
-    )
-    monkeypatch.setattr(made, "read", lambda table, ground: short)
-    done = demo.demo(tmp_path / "demo", seed=0)
+    read = made.read
+
+    def short(table: str, ground: str) -> made.Recipe:
+        whole = read(table, ground)
+        columns = {
+            name: replace(each, train=_fewer(each.train, steps=2, limit=60)) for name, each in whole.columns.items()
+        }
+        train = _fewer(whole.train, steps=2, limit=60)
+        assert all("--steps 2" in f"{train} {column.train}" for column in columns.values())
+        return replace(whole, train=train, columns=columns, evaluate=_fewer(whole.evaluate, limit=40) + " --beams 1")
+
+    monkeypatch.setattr(made, "read", short)
+    done = demo.demo(tmp_path / "demo", task, seed=0)
     scores = json.loads((tmp_path / "demo" / "scores.json").read_text())
     assert set(scores) == {"no_noise", "noise", "images", "shuffled"}
-    assert all(set(score) == {"cider", "bleu4", "n"} for score in scores.values())
+    assert all(set(score) == {*demo.SCORES[task], "n"} for score in scores.values())
     page = done.report.read_text()
     assert page.count("<img") >= demo.SHOWN + 1
     assert "http" not in page.split("</style>")[1]  # nothing is fetched from anywhere

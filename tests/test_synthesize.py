@@ -209,7 +209,7 @@ def test_unigram_counts_keywords_of_several_words():
 
 
 class Roomy:
-    """A writer that takes prompts of so many lines."""
+    """A writer that takes prompts of so many lines, and is never asked to write."""
 
     def __init__(self, most: int = 1000):
         self.most = most
@@ -218,7 +218,7 @@ class Roomy:
         return prompt.count("\n") + 1 <= self.most
 
     def write(self, asked: object) -> Iterator[writers.Written]:
-        raise NotImplementedError
+        raise AssertionError("asked to write")
 
 
 def prompts(**changes: Any) -> Prompts:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from conftest import read, refusal
 from imageless import data, pictures
 from imageless.data import released
 from imageless.data.sentences import split_sentences
@@ -24,17 +25,6 @@ from imageless.tasks import task
 
 HERE = Path(__file__).parent / "data/readers"
 REAL = Path(__file__).parents[1].parent / "shared/data"
-
-
-def read(spec: str, **options) -> list[Record]:
-    return list(data.read(spec, **options))
-
-
-def refusal(spec: str, **options) -> str:
-    with pytest.raises(InputError) as error:
-        read(spec, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def said(records: list[Record]) -> list[str]:

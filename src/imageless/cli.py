@@ -7,14 +7,11 @@ before a verb has its arguments, so that `--help` answers at once.
 from __future__ import annotations
 
 import io
-import json
 import logging
-import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -56,7 +53,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("imageless").setLevel(logging.INFO if _speaks() else logging.ERROR)
+    logging.getLogger("imageless").setLevel(logging.INFO if shown.speaks() else logging.ERROR)
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -92,7 +89,7 @@ def demo(
     """
     from imageless.demo import demo
 
-    _show(demo(out, task, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
+    shown.show(demo(out, task, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
 
 
 @app.command
@@ -100,7 +97,7 @@ def check(*, json: AsJson = False) -> None:
     """What is installed, reachable and fast here."""
     from imageless.check import check
 
-    _show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
+    shown.show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
 
 
 @app.command
@@ -110,7 +107,7 @@ def pretrain(
     """Train a small dual encoder (CLIP) on pictures with captions, from scratch or on a locked image network."""
     from imageless.stages.pretrain import pretrain
 
-    _show(pretrain(_some(data, DATA), out, options), json, shown.trained)
+    shown.show(pretrain(_some(data, DATA), out, options), json, shown.trained)
 
 
 @app.command
@@ -136,7 +133,9 @@ def synthesize(
     """
     from imageless.stages.synthesize import synthesize
 
-    _show(synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized)
+    shown.show(
+        synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized
+    )
 
 
 @app.command
@@ -151,7 +150,9 @@ def embed(
     """Turn every text or picture of the data into a vector, once."""
     from imageless.stages.embed import embed
 
-    _show(embed(_some(data, DATA), out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}")
+    shown.show(
+        embed(_some(data, DATA), out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}"
+    )
 
 
 @app.command
@@ -180,7 +181,7 @@ def train(
     """
     from imageless.stages.train import train
 
-    _show(train(task, _some(data, DATA), out, encoder, lm, options), json, shown.trained)
+    shown.show(train(task, _some(data, DATA), out, encoder, lm, options), json, shown.trained)
 
 
 @app.command
@@ -255,7 +256,7 @@ def evaluate(
     """Answer a whole split and score the answers."""
     from imageless.stages.evaluate import evaluate
 
-    _show(evaluate(run, _some(data, DATA), out, options), json, shown.scored)
+    shown.show(evaluate(run, _some(data, DATA), out, options), json, shown.scored)
 
 
 @app.command
@@ -271,7 +272,7 @@ def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
     """
     from imageless.stages.evaluate import score_files
 
-    _show(score_files(hypotheses, references), json, shown.scored)
+    shown.show(score_files(hypotheses, references), json, shown.scored)
 
 
 @app.command
@@ -312,7 +313,7 @@ def reproduce(
         raise InputError(f"--set: expected NAME=VALUE, got {wrong[0]!r}; e.g. --set encoder=FOLDER")
     names = dict(pair.split("=", 1) for pair in set or [])
     table = f"{table}-official" if official else table
-    _show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
+    shown.show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
 
 
 def _answer(
@@ -331,7 +332,7 @@ def _answer(
     if errors:
         log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
     told = {"run": str(run), "results": [shown.present(result) for result in results]}
-    _show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
+    shown.show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
 
 
 def _some(words: Sequence[str], what: str) -> list[str]:
@@ -344,15 +345,3 @@ def _some(words: Sequence[str], what: str) -> list[str]:
 def _paths(images: Iterable[str]) -> list[str]:
     listed = [line.rstrip("\n") for line in sys.stdin] if "-" in images else []
     return [path for path in images if path != "-"] + [path for path in listed if path]
-
-
-def _speaks() -> bool:
-    """Of several processes that torchrun started only the first says anything."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
-    if not _speaks():
-        return
-    values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
-    print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))

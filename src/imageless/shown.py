@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from typing import Any
+
+
+def speaks() -> bool:
+    """Of several processes that torchrun started only the first says anything."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
+    """Print a verb's one result: for people as `describe` puts it, or as one JSON object."""
+    if not speaks():
+        return
+    values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+    print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
 
 
 def present(result: Any) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def read(table: str, ground: str) -> Recipe:
         raise InputError(f"no recipe for {table} on {ground}; there are: {', '.join(recipes())}")
     values = tomllib.loads(file.read_text(encoding="utf-8"))
     columns = {
-        name: Column(**({"train": told} if isinstance(told, str) else told)) for name, told in values["columns"].items()
+        name: Column(told) if isinstance(told, str) else Column(**told) for name, told in values["columns"].items()
     }
     return Recipe(**{**values, "rows": [Row(**row) for row in values["rows"]], "columns": columns})
 

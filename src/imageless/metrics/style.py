@@ -57,11 +57,6 @@ class Judge:
         """The likeliest voice of each sentence."""
         return [self.voices[best] for best in self.probabilities(texts).argmax(axis=1)]
 
-    def accuracy(self, texts: Sequence[str], voices: Sequence[str]) -> float:
-        """How often the likeliest voice is the right one."""
-        _check_pairs(texts, voices)
-        return float(np.mean([judged == voice for judged, voice in zip(self.judge(texts), voices, strict=True)]))
-
     def strength(self, texts: Sequence[str], voice: str) -> Strength:
         """How much of a voice there is in these sentences."""
         if voice not in self.voices:
@@ -74,7 +69,9 @@ class Judge:
 
 def fit(texts: Sequence[str], voices: Sequence[str], seed: int = 0) -> Judge:
     """A judge of the voices named. A sentence that a voice says twice counts once."""
-    _check_pairs(texts, voices)
+    if len(texts) != len(voices) or not texts:
+        got = f"{len(voices)} for {len(texts)} sentences"
+        raise InputError(f"expected a voice for each sentence, got {got}; align them")
     pairs = list(dict.fromkeys(zip(texts, voices, strict=True)))
     names = tuple(sorted(set(voices)))
     shown, kept = _split(pairs, names, seed)
@@ -83,12 +80,6 @@ def fit(texts: Sequence[str], voices: Sequence[str], seed: int = 0) -> Judge:
     judge = Judge(names, 0.0, pipeline)
     by_voice = [judge.strength([text for text, of in kept if of == voice], voice).share for voice in names]
     return Judge(names, float(np.mean(by_voice)), pipeline)
-
-
-def _check_pairs(texts: Sequence[str], voices: Sequence[str]) -> None:
-    if len(texts) != len(voices) or not texts:
-        got = f"{len(voices)} for {len(texts)} sentences"
-        raise InputError(f"expected a voice for each sentence, got {got}; align them")
 
 
 def _split(

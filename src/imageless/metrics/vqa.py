@@ -100,12 +100,6 @@ def accuracy(answer: str, answers: Sequence[str]) -> float:
     return _agreement(written.count(answer), len(written))
 
 
-def simple_accuracy(answer: str, answers: Sequence[str]) -> float:
-    """The same without leaving anybody out: three who agree are enough."""
-    answer, written = _comparable(answer, answers)
-    return min(written.count(answer) / ENOUGH, 1.0)
-
-
 def normalise(text: str) -> str:
     """An answer as it is compared: one line, without marks and articles, numbers as digits, contractions repaired."""
     if not isinstance(text, str):

@@ -143,7 +143,7 @@ class _Learning:
         longest = np.zeros(len(packed), np.int64)
         np.maximum.at(longest, owners, words)
         batch = defaults.batch_size if options.batch_size is None else options.batch_size
-        self.order = draws.Order(len(packed), batch, options.seed, longest)
+        self.order = draws.Order(len(packed), batch, options.seed, longest if defaults.by_length else None)
 
     def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
         rows = self.order(step)
@@ -223,8 +223,9 @@ def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tu
         return model.train().requires_grad_(True), tokenizer
 
     def texts() -> Iterator[str]:
-        yield from packed.targets
-        yield from packed.prompts
+        """Each as often as it is learned: a "yes" that is most of the answers deserves a token."""
+        yield from (packed.targets[number] for number in packed.targets_of.values)
+        yield from (packed.prompts[number] for number in packed.prompt_of)
 
     here = from_scratch(lm) is not None or Path(lm).is_dir()
     with nullcontext() if here else from_hub(lm):
