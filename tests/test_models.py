@@ -48,7 +48,7 @@ def test_a_vector_becomes_four_words_in_front_of_the_prompt(model, vectors):
     ids, mask = prompts([7, 8, 1], [9, 1], [3, 1], [4, 5, 1], [1])
     hidden, seen = model.read(vectors, ids, mask)
     assert hidden.shape == (5, 4 + 3, 32) and seen.sum(1).tolist() == [7, 6, 6, 7, 5]
-    prefix = model.prefix.project(model.prefix.scale * vectors).reshape(5, 4, 32)
+    prefix = model.prefix.project(vectors).reshape(5, 4, 32)
     embedded = torch.cat([prefix, model.lm.shared(ids)], dim=1)
     plain = model.lm.encoder(inputs_embeds=embedded, attention_mask=seen).last_hidden_state
     assert torch.allclose(hidden, plain)
@@ -96,9 +96,7 @@ def test_beam_search_is_transformers_own(model, vectors, beams, length_penalty):
     """Written plainly: embed by hand, hand it to generate."""
     ids, mask = prompts([7, 8, 1], [9, 1], [3, 1], [4, 5, 1], [1])
     ours = model.generate(vectors, ids, mask, beams=beams, n_best=2, longest=9, length_penalty=length_penalty)
-    embedded = torch.cat(
-        [model.prefix.project(model.prefix.scale * vectors).reshape(5, 4, 32), model.lm.shared(ids)], dim=1
-    )
+    embedded = torch.cat([model.prefix.project(vectors).reshape(5, 4, 32), model.lm.shared(ids)], dim=1)
     plain = model.lm.generate(
         inputs_embeds=embedded,
         attention_mask=torch.cat([torch.ones(5, 4, dtype=torch.long), mask], dim=1),

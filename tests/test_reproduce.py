@@ -68,30 +68,6 @@ def test_a_command_that_fails_is_named_in_one_line(
         made.reproduce("small", "world", tmp_path / "table")
 
 
-def test_a_column_learns_on_from_another_of_its_row(tmp_path: Path):
-    """Where every recipe with such a column ends up: the run of the same row and seed, or the one that stands for it."""
-    recipe = made.Recipe(
-        "t",
-        [made.Row("noise", "--noise 0.1"), made.Row("images", "--on images", shared={"multiple": "single"})],
-        {
-            "single": made.Column("captioning world --setting single", "world"),
-            "multiple": made.Column("captioning world --setting multiple", shown=False),
-            "vqa": made.Column("vqa world", "world", "accuracy", start="multiple"),
-        },
-        [3],
-    )
-    _, then, scored = (stage for stage in made._commands(recipe, [3], tmp_path, None))
-    started = {step.done.parent.name: step.arguments[step.arguments.index("--lm") + 1] for step in then}
-    runs = tmp_path / "runs"
-    assert started == {
-        "noise-vqa-3": str(runs / "noise-multiple-3"),
-        "images-vqa-3": str(runs / "images-single-3"),
-    }
-    assert {step.done.parent.name for step in scored} == {
-        f"{row}-{column}-3" for row in ("noise", "images") for column in ("single", "vqa")
-    }
-
-
 def test_a_share_of_nothing_is_not_a_number():
     assert made._percent(made._share(0.0, 0.0)) == "-"
     assert made._percent(made._share(0.5, 2.0)) == "25 %"
@@ -118,10 +94,7 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     table, _, ground = name.rpartition(".")
     recipe = made.read(table, ground)
     commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
-    starts = [recipe.columns[column.start] for column in recipe.columns.values() if column.start]
-    assert not any(column.start for column in starts)  # commands have two levels
-    shown = {name for name, column in recipe.columns.items() if column.shown}
-    cells = sum(len(shown - row.shared.keys()) * len(recipe.seeds) for row in recipe.rows)
+    cells = sum(len(recipe.columns.keys() - row.shared.keys()) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
 

@@ -28,7 +28,6 @@ LEAST = {
     "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces
     "hidden": 0,
     "warmup": 0,
-    "noise_warmup": 0,
     "noise": 0,
     "weight_decay": 0,
     "length_penalty": 0,
@@ -36,7 +35,7 @@ LEAST = {
     "feature_dropout": 0,
 }
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
-ABOVE_ZERO = ("epochs", "vector_scale", "learning_rate", "clip", "temperature")
+ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
 
 
 def check(options: object) -> None:

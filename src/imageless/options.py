@@ -162,8 +162,6 @@ class TrainOptions(Source, Machine):
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | None = None
     """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
-    noise_warmup: int = 0
-    """Steps over which the noise grows from nothing to w; none in the paper."""
     on: Literal["text", "images", "nothing"] = "text"
     """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all."""
     vectors: str | None = None
@@ -192,8 +190,6 @@ class TrainOptions(Source, Machine):
     """Most pieces of the vocabulary of a language model from scratch; fewer pieces make its steps cheaper."""
     prefix: int = 4
     """Vectors of the language model's width that one image or text vector becomes."""
-    vector_scale: float = 1.0
-    """What a unit vector is multiplied by on its way there; the root of its dimensions helps small models with questions."""
     keep_case: bool = False
     """Leave targets as they are written instead of in lower case."""
     save_every: int = 500

@@ -56,8 +56,6 @@ class RunConfig:
     model: str = "close"
     prompts: list[str] = field(default_factory=list)
     """The names it can be prompted with, where those are all: voices."""
-    vector_scale: float = 1.0
-    """What vectors are multiplied by before the prefix."""
     start: str | None = None
     """The run that was learned on from."""
     format: int = FORMAT
@@ -113,7 +111,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTraine
             tokenizer = AutoTokenizer.from_pretrained(folder / "lm")
             lm_config = T5Config.from_pretrained(folder / "lm")
         with torch.device("meta"):
-            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix, config.vector_scale)
+            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix)
         weights = load_file(folder / "model.safetensors", device=device)
         expected = dict(model.named_parameters())
         if weights.keys() != expected.keys():

@@ -64,10 +64,6 @@ class Column:
     """Default: the recipe's."""
     noise: str | None = None
     """Under which name a sweep over w keeps the best; default: the task and the column's name."""
-    start: str | None = None
-    """The column whose run, of the same row and seed, is learned on from."""
-    shown: bool = True
-    """Whether it is scored, or only where others start."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +181,7 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
         [_Step([*words(text), "--out", str(out / "made" / name)], out / "made" / name)]
         for name, text in recipe.make.items()
     ]
-    first, then, evaluated = [], [], []
+    trained, evaluated = [], []
     for row in recipe.rows:
         for name, column in recipe.columns.items():
             if name in row.shared:
@@ -194,18 +190,13 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
                 run = out / "runs" / _cell(row.of or row.name, name, seed)
                 if row.of is None:
                     told = ["train", *words(recipe.train, column.train, row.train, row.columns.get(name, ""))]
-                    if column.start:
-                        started = row.shared.get(column.start, column.start)
-                        told += ["--lm", str(out / "runs" / _cell(row.name, started, seed))]
                     told += ["--seed", str(seed), "--resume", "--out", str(run)]
-                    (then if column.start else first).append(_Step(told, run / "config.json"))
-                if not column.shown:
-                    continue
+                    trained.append(_Step(told, run / "config.json"))
                 scores = out / "scores" / _cell(row.name, name, seed)
                 asked = words(recipe.evaluate, column.evaluate, row.evaluate)
                 told = ["evaluate", str(run), *asked, "--out", str(scores)]
                 evaluated.append(_Step(told, scores / "scores.json"))
-    return [*made, first, then, evaluated]
+    return [*made, trained, evaluated]
 
 
 def _cell(row: str, column: str, seed: int) -> str:
@@ -233,10 +224,9 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     """Means, spread and paired differences over everything that was scored."""
     rows: dict[str, dict[str, Any]] = {}
     items: dict[tuple[str, str], np.ndarray] = {}
-    columns = {name: column for name, column in recipe.columns.items() if column.shown}
     for row in recipe.rows:
         rows[row.name] = {}
-        for column, read_off in columns.items():
+        for column, read_off in recipe.columns.items():
             folders = [out / "scores" / _cell(row.name, row.shared.get(column, column), seed) for seed in seeds]
             scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
             name = read_off.score or recipe.score
@@ -252,7 +242,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     differences = [
         {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
         for a, b in recipe.compare
-        for column in columns
+        for column in recipe.columns
     ]
     return {
         "title": recipe.title,
@@ -261,7 +251,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         "rows": rows,
         "paper": recipe.paper,
         "shares": {
-            f"{part} / {whole}": {c: _share(rows[part][c]["mean"], rows[whole][c]["mean"]) for c in columns}
+            f"{part} / {whole}": {c: _share(rows[part][c]["mean"], rows[whole][c]["mean"]) for c in recipe.columns}
             for part, whole in recipe.shares
         },
         "differences": differences,
@@ -286,7 +276,6 @@ def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
             row: cells[name]["mean"] for row, cells in result["rows"].items()
         }
         for name, column in recipe.columns.items()
-        if column.shown
     }
     best = {setting: float(max(means, key=means.__getitem__)) for setting, means in sweep.items()}
     return {"best": best, "sweep": sweep, "seeds": result["seeds"], "title": recipe.title}

@@ -35,10 +35,10 @@ class Generated:
 class Close(nn.Module):
     """A prefix in front of a T5."""
 
-    def __init__(self, lm: T5ForConditionalGeneration, dim: int, length: int = 4, scale: float = 1.0):
+    def __init__(self, lm: T5ForConditionalGeneration, dim: int, length: int = 4):
         super().__init__()
         self.lm: Any = lm  # transformers' generation mixin defies static types
-        self.prefix = Prefix(dim, length, lm.config.d_model, scale)
+        self.prefix = Prefix(dim, length, lm.config.d_model)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -1,8 +1,6 @@
 """One vector becomes the first few words a language model reads.
 
 CLOSE, arXiv:2211.09778 section 2: a linear layer turns the unit vector into 4 vectors of the language model's width.
-The vector may be scaled first: with sqrt(dim) its entries are about one, and a small model from scratch learns sooner to
-compare what it is asked with what it sees, but also to read more into a vector than pictures tell (docs/log.md).
 """
 
 from __future__ import annotations
@@ -14,11 +12,10 @@ from torch import Tensor, nn
 class Prefix(nn.Module):
     """Unit vector -> `length` embeddings."""
 
-    def __init__(self, dim: int, length: int, width: int, scale: float = 1.0):
+    def __init__(self, dim: int, length: int, width: int):
         super().__init__()
         self.length = length
-        self.scale = scale
         self.project = nn.Linear(dim, length * width)
 
     def forward(self, vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch length width"]:
-        return self.project(self.scale * vectors).unflatten(-1, (self.length, -1))
+        return self.project(vectors).unflatten(-1, (self.length, -1))

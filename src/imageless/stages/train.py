@@ -107,7 +107,6 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         kept,
         final,
         prompts=packed.prompts if defaults.named_prompts else [],
-        vector_scale=model.prefix.scale,
         start=lm if start else None,
         versions=_versions(),
     )
@@ -153,10 +152,9 @@ class _Learning:
         targets, owners = self.packed.targets_of.flat(chosen)
         prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
         lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
-        grown = min(1.0, (step + 1) / max(1, self.options.noise_warmup))
         return {
             "vectors": vectors,
-            "normal": grown * draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
+            "normal": draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
             "prompts": prompts,
             "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
             "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
@@ -230,7 +228,7 @@ def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tu
     here = from_scratch(lm) is not None or Path(lm).is_dir()
     with nullcontext() if here else from_hub(lm):
         language_model, tokenizer = load_t5(lm, texts, options.vocabulary)
-    return Close(language_model, encoder.dim, options.prefix, options.vector_scale), tokenizer
+    return Close(language_model, encoder.dim, options.prefix), tokenizer
 
 
 def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
