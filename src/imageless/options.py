@@ -177,7 +177,7 @@ class TrainOptions(Source, Machine):
     batch_size: int | None = None
     """Examples in a batch; default: the task's."""
     learning_rate: float | None = None
-    """Peak learning rate; default: 3e-4 for a pretrained language model, 1e-3 from scratch; task language: 5e-5 and 2e-3."""
+    """Peak learning rate; default: 3e-4 for a pretrained language model, the task's from scratch; task language: 5e-5 and 2e-3."""
     warmup: int = 0
     """Steps of linear warm-up; none in the released code."""
     weight_decay: float = 0.0

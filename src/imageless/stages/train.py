@@ -42,7 +42,6 @@ PAPER_NOISE = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 se
 EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_STEPS = 3000  # minutes on one core; twice as many give a few points more (docs/log.md)
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
-FROM_SCRATCH_RATE = 1e-3  # a small T5 of our own; docs/log.md
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: 
     an_epoch = min(share * order.rows, options.epoch_most or math.inf) / order.batch  # steps
     by_epochs = max(1, round((options.epochs or EPOCHS) * an_epoch))
     steps = options.steps or (FROM_SCRATCH_STEPS if scratch and options.epochs is None else by_epochs)
-    rate = options.learning_rate or (FROM_SCRATCH_RATE if scratch else FINE_TUNING_RATE)
+    rate = options.learning_rate or (defaults.scratch_rate if scratch else FINE_TUNING_RATE)
     return loop.LoopOptions.of(options, steps=steps, learning_rate=rate)
 
 

@@ -31,6 +31,8 @@ class Defaults:
     """Prompts are names from a closed list, which the run keeps and people choose from."""
     share: float = 1.0
     """Share of the data that counts as one epoch."""
+    scratch_rate: float = 1e-3
+    """Peak learning rate of a small language model from scratch; measured in docs/log.md."""
     by_length: bool = True
     """Batches of targets of like length. Not where the length tells the answer: a batch of "no" alone teaches little."""
 

@@ -26,7 +26,7 @@ choose = without_setting
 
 def defaults(setting: str | None) -> Defaults:
     """8 new tokens, beam 5; the hypothesis is cut at 64 tokens, which is ours."""
-    return Defaults(64, 8, beams=5, batch_size=128, noise="entailment", choices=LABELS, by_length=False)
+    return Defaults(64, 8, 5, 128, noise="entailment", choices=LABELS, scratch_rate=5e-4, by_length=False)
 
 
 def examples(records: Iterable[Record], setting: str | None, on: str) -> Iterator[Example]:

@@ -26,7 +26,7 @@ choose = without_setting
 
 def defaults(setting: str | None) -> Defaults:
     """16 new tokens, beam 5; the question is cut at 64 tokens, which is ours."""
-    return Defaults(64, 16, beams=5, batch_size=128, noise="vqa", by_length=False)
+    return Defaults(64, 16, beams=5, batch_size=128, noise="vqa", scratch_rate=5e-4, by_length=False)
 
 
 def examples(records: Iterable[Record], setting: str | None, on: str) -> Iterator[Example]:
