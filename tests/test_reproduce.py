@@ -94,6 +94,9 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     table, _, ground = name.rpartition(".")
     recipe = made.read(table, ground)
     commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
+    for step in commands:
+        options = [word for word in step.arguments if word.startswith("--") and word != "--judge"]
+        assert len(options) == len(set(options)), step.arguments
     cells = sum(len(recipe.columns.keys() - row.shared.keys()) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
