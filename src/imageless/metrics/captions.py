@@ -22,7 +22,7 @@ from itertools import chain, count
 import numpy as np
 
 from imageless.errors import InputError
-from imageless.metrics.ptb import tokenize
+from imageless.metrics.ptb import tokenize_lines
 
 ORDERS = 4  # n-grams of one to four words, in CIDEr and BLEU
 SIGMA = 6.0  # width of CIDEr-D's length penalty; cider_scorer.py
@@ -59,9 +59,9 @@ def per_item(hypotheses: Mapping[str, str], references: Mapping[str, Sequence[st
         log.warning("%d images have references but no hypothesis; left out", len(references) - len(hypotheses))
     keys = tuple(hypotheses)
     written = [key for key in references if key in hypotheses]
-    tokens = iter(_tokens([caption for key in written for caption in references[key]]))
+    tokens = iter(tokenize_lines([caption for key in written for caption in references[key]]))
     tokens_of = {key: [next(tokens) for _ in references[key]] for key in written}
-    corpus = _Corpus(_tokens(list(hypotheses.values())), [tokens_of[key] for key in keys])
+    corpus = _Corpus(tokenize_lines(list(hypotheses.values())), [tokens_of[key] for key in keys])
     ciders, rouges = corpus.cider(), corpus.rouge_l()
     bleus, whole = corpus.bleu()
     scores = {"cider": float(ciders.mean())}
@@ -84,16 +84,6 @@ def _check(hypotheses: Mapping[str, str], references: Mapping[str, Sequence[str]
             raise InputError(f"expected a list of references for {key}, got {kind}; put captions in a list")
         if not captions:
             raise InputError(f"expected at least one reference for {key}, got none; leave the image out or add some")
-
-
-def _tokens(captions: list[str]) -> list[list[str]]:
-    """Each caption's tokens, read as lines of one file."""
-    following, read = None, []
-    for caption in reversed(captions):
-        read.append(tokenize(caption, following))
-        line = caption.replace("\n", " ")
-        following = line if following is None or line.strip() else f"{line}\n{following}"
-    return read[::-1]
 
 
 class _Corpus:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from imageless.errors import InputError
-from imageless.metrics.ptb import tokenize
+from imageless.metrics.ptb import tokenize_lines
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def score(hypotheses: Mapping[str, str], references: Mapping[str, Sequence[str]]
 
 
 def _words(captions: Sequence[str]) -> list[str]:
-    """Captions as lines of one file, which is how the tokeniser reads them."""
-    following = [*captions[1:], None]
-    return [" ".join(tokenize(*lines)) for lines in zip(captions, following, strict=True)]
+    return [" ".join(tokens) for tokens in tokenize_lines(captions)]
 
 
 @contextlib.contextmanager

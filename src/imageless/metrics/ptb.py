@@ -22,7 +22,7 @@ Source: pycocoevalcap 1.2, tokenizer/ptbtokenizer.py; tests/scripts/official_cap
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
 from imageless.errors import InputError
@@ -40,6 +40,16 @@ def tokenize(text: str, following: str | None = None) -> list[str]:
         raise InputError(f"expected a caption, got {type(text).__name__} {text!r:.60}; pass strings")
     words = _plain(text)
     return _odd(text, following) if words is None else words
+
+
+def tokenize_lines(captions: Sequence[str]) -> list[list[str]]:
+    """Each caption's words, read as lines of one file, as the official scorers do."""
+    following, read = None, []
+    for caption in reversed(captions):
+        read.append(tokenize(caption, following))
+        line = caption.replace("\n", " ")
+        following = line if following is None or line.strip() else f"{line}\n{following}"
+    return read[::-1]
 
 
 def _plain(text: str) -> list[str] | None:
