@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -19,6 +19,7 @@ from cyclopts.exceptions import CycloptsError
 from imageless import __version__, shown
 from imageless.errors import InputError
 from imageless.options import (
+    AdaptOptions,
     EmbedOptions,
     EvaluateOptions,
     PredictOptions,
@@ -89,7 +90,7 @@ def demo(
     """
     from imageless.demo import demo
 
-    shown.show(demo(out, task, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
+    _show(demo(out, task, seed, overwrite), json, lambda r: f"{r['table']}\n\nLook at {r['report']}")
 
 
 @app.command
@@ -97,7 +98,7 @@ def check(*, json: AsJson = False) -> None:
     """What is installed, reachable and fast here."""
     from imageless.check import check
 
-    shown.show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
+    _show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
 
 
 @app.command
@@ -107,7 +108,7 @@ def pretrain(
     """Train a small dual encoder (CLIP) on pictures with captions, from scratch or on a locked image network."""
     from imageless.stages.pretrain import pretrain
 
-    shown.show(pretrain(_some(data, DATA), out, options), json, shown.trained)
+    _show(pretrain(_some(data, DATA), out, options), json, shown.trained)
 
 
 @app.command
@@ -133,9 +134,7 @@ def synthesize(
     """
     from imageless.stages.synthesize import synthesize
 
-    shown.show(
-        synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized
-    )
+    _show(synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized)
 
 
 @app.command
@@ -150,9 +149,22 @@ def embed(
     """Turn every text or picture of the data into a vector, once."""
     from imageless.stages.embed import embed
 
-    shown.show(
-        embed(_some(data, DATA), out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}"
-    )
+    _show(embed(_some(data, DATA), out, encoder, of, options), json, lambda r: f"{r['rows']:,} vectors in {r['out']}")
+
+
+@app.command
+def adapt(
+    *data: Data,
+    encoder: str,
+    kind: Literal["mean", "linear", "covariance", "standardize"],
+    out: Out,
+    options: Annotated[AdaptOptions, Flat] = AdaptOptions(),
+    json: AsJson = False,
+) -> None:
+    """Fit a bridge from sentences to pictures, for `train --adapter`."""
+    from imageless.stages.adapt import adapt
+
+    _show(adapt(_some(data, DATA), out, encoder, kind, options), json, shown.adapted)
 
 
 @app.command
@@ -181,7 +193,7 @@ def train(
     """
     from imageless.stages.train import train
 
-    shown.show(train(task, _some(data, DATA), out, encoder, lm, options), json, shown.trained)
+    _show(train(task, _some(data, DATA), out, encoder, lm, options), json, shown.trained)
 
 
 @app.command
@@ -256,7 +268,7 @@ def evaluate(
     """Answer a whole split and score the answers."""
     from imageless.stages.evaluate import evaluate
 
-    shown.show(evaluate(run, _some(data, DATA), out, options), json, shown.scored)
+    _show(evaluate(run, _some(data, DATA), out, options), json, shown.scored)
 
 
 @app.command
@@ -272,7 +284,7 @@ def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
     """
     from imageless.stages.evaluate import score_files
 
-    shown.show(score_files(hypotheses, references), json, shown.scored)
+    _show(score_files(hypotheses, references), json, shown.scored)
 
 
 @app.command
@@ -313,7 +325,7 @@ def reproduce(
         raise InputError(f"--set: expected NAME=VALUE, got {wrong[0]!r}; e.g. --set encoder=FOLDER")
     names = dict(pair.split("=", 1) for pair in set or [])
     table = f"{table}-official" if official else table
-    shown.show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
+    _show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
 
 
 def _answer(
@@ -332,7 +344,7 @@ def _answer(
     if errors:
         log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
     told = {"run": str(run), "results": [shown.present(result) for result in results]}
-    shown.show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
+    _show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
 
 
 def _some(words: Sequence[str], what: str) -> list[str]:
@@ -345,3 +357,8 @@ def _some(words: Sequence[str], what: str) -> list[str]:
 def _paths(images: Iterable[str]) -> list[str]:
     listed = [line.rstrip("\n") for line in sys.stdin] if "-" in images else []
     return [path for path in images if path != "-"] + [path for path in listed if path]
+
+
+def _show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
+    if shown.speaks():
+        print(shown.told(result, as_json, describe))

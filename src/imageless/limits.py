@@ -29,6 +29,7 @@ LEAST = {
     "hidden": 0,
     "warmup": 0,
     "noise": 0,
+    "ridge": 0,
     "weight_decay": 0,
     "length_penalty": 0,
     "word_dropout": 0,

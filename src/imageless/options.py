@@ -6,8 +6,18 @@ None means "not given": the stage then takes what the task, the encoder or the m
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+
+def with_options(path: str) -> tuple[str, dict[str, str]]:
+    """A path and what is written behind it: `FILE?part=1/2&style=plain`."""
+    match = re.fullmatch(r"(.*?)\?(\w+=[^&]+(?:&\w+=[^&]+)*)", path)  # a `?` of a glob is followed by no NAME=
+    if match is None or os.path.exists(path):
+        return path, {}
+    return match[1], dict(option.split("=", 1) for option in match[2].split("&"))
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,20 @@ class EmbedOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class AdaptOptions(Source, Machine):
+    """How an adapter is fitted."""
+
+    split: str = "train"
+    """Which split of the data."""
+    ridge: float = 0.0
+    """linear: what is added to the diagonal of the mean squares of the sentences, against wild maps from few pairs."""
+    stretch: bool = False
+    """standardize: also let pictures spread in each dimension as sentences do."""
+    overwrite: bool = False
+    """Replace an adapter of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
 class PretrainOptions(Source, Machine):
     """How a dual encoder is trained on (picture, caption) pairs."""
 
@@ -162,6 +186,8 @@ class TrainOptions(Source, Machine):
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | None = None
     """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
+    adapter: tuple[str, ...] = ()
+    """What else brings sentences nearer to pictures, before the noise: a folder made by `imageless adapt`, or random:0.5."""
     on: Literal["text", "images", "nothing"] = "text"
     """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all."""
     vectors: str | None = None

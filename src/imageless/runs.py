@@ -2,12 +2,14 @@
 
 RUN/config.json          format version, task, encoder, options, data, final loss; written last
 RUN/model.safetensors    prefix and language model
+RUN/picture_side.safetensors    only where pictures are moved too (adapter standardize)
 RUN/lm/                  the language model's config and tokenizer
 RUN/log.jsonl, tensorboard/, README.md
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +18,15 @@ from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
+    from imageless.adapters import Standardize
     from imageless.encoders.base import Encoder
     from imageless.models.close import Close
 
 FORMAT = 1
+PICTURE_SIDE = "picture_side.safetensors"
 LEARNED_FROM = {
     "text": "text alone: no picture was opened",
     "images": "image vectors (the upper bound)",
@@ -62,8 +67,17 @@ class RunConfig:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def save(folder: Path, model: Close, tokenizer: PreTrainedTokenizerBase, config: RunConfig) -> None:
-    """Write weights, language model config, tokenizer and card; config.json comes last and makes the folder a run."""
+def save(
+    folder: Path,
+    model: Close,
+    tokenizer: PreTrainedTokenizerBase,
+    config: RunConfig,
+    picture_side: Standardize | None = None,
+) -> None:
+    """Write weights, language model config, tokenizer and card; config.json comes last and makes the folder a run.
+
+    `picture_side` is what pictures go through, where sentences went through its other half.
+    """
     from safetensors.torch import save_file
 
     from imageless.models.language import quiet
@@ -71,6 +85,8 @@ def save(folder: Path, model: Close, tokenizer: PreTrainedTokenizerBase, config:
     weights = {name: weight.detach().contiguous().cpu() for name, weight in model.named_parameters()}
     with quiet(), disk_errors(folder):
         save_file(weights, folder / "model.safetensors")
+        if picture_side is not None:
+            save_file(dict(picture_side.named_buffers()), folder / PICTURE_SIDE)
         model.lm.config.save_pretrained(folder / "lm")
         tokenizer.save_pretrained(folder / "lm")
     write_text(folder / "README.md", _card(config))
@@ -123,6 +139,22 @@ def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTraine
             f"the run {folder} is damaged ({first_line(error)}); train it again or fetch it anew"
         ) from None
     return config, model.eval().requires_grad_(False), tokenizer
+
+
+def picture_side(folder: Path) -> Callable[[Tensor], Tensor]:
+    """What unit image vectors go through before the model reads them; most runs take them as they are."""
+    from safetensors.torch import load_file
+
+    from imageless.vectors import centred
+
+    if not (folder / PICTURE_SIDE).is_file():
+        return lambda vectors: vectors
+    try:
+        half = load_file(folder / PICTURE_SIDE)
+        mean, stretch = half["mean"], half["stretch"]
+        return lambda vectors: centred(vectors.cpu(), mean, stretch)
+    except Exception as error:  # a damaged file fails in as many ways as there are files
+        raise InputError(f"the run {folder} is damaged ({error}); train it again or fetch it anew") from None
 
 
 def expect_encoder(config: RunConfig, encoder: Encoder) -> None:

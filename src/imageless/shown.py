@@ -14,12 +14,10 @@ def speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
-    """Print a verb's one result: for people as `describe` puts it, or as one JSON object."""
-    if not speaks():
-        return
+def told(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> str:
+    """A verb's one result: for people as `describe` puts it, or as one JSON object."""
     values: Any = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
-    print(json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values))
+    return json.dumps(values, default=str, ensure_ascii=False) if as_json else describe(values)
 
 
 def present(result: Any) -> dict[str, Any]:
@@ -38,6 +36,14 @@ def trained(result: dict[str, Any]) -> str:
     """One line: where, how long, and the last figures."""
     figures = ", ".join(f"{name} {value:.3f}" for name, value in result["final"].items())
     return f"{result['out']}: {result['steps']:,} steps in {result['seconds']:,.0f} s, {figures}"
+
+
+def adapted(result: dict[str, Any]) -> str:
+    """What was fitted, and what became of the gap."""
+    pairs = "" if result["pairs"] is None else f" on {result['pairs']:,} pairs"
+    before, after = result["gap"].get("before", {}), result["gap"].get("after", {})
+    lines = [f"{name.replace('_', ' ')}: {before[name]:.3f} -> {after[name]:.3f}" for name in before]
+    return "\n".join([f"{result['out']}: {result['kind']}{pairs} in {result['seconds']:,.0f} s", *lines])
 
 
 def synthesized(result: dict[str, Any]) -> str:

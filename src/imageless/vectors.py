@@ -34,6 +34,13 @@ def identify(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+def centred(
+    vectors: Float[Tensor, "rows dim"], mean: Float[Tensor, " dim"], stretch: Float[Tensor, " dim"]
+) -> Float[Tensor, "rows dim"]:
+    """Unit vectors with `mean` moved to nought, each dimension stretched, and unit length again."""
+    return F.normalize(stretch * (vectors - mean), dim=-1)
+
+
 @dataclass(frozen=True)
 class About:
     """What a table says of itself."""

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from imageless.errors import InputError
+from imageless.options import with_options
 from imageless.pictures import is_picture_name
 from imageless.records import Record
 
@@ -86,12 +87,7 @@ def parse(spec: str) -> tuple[str, str, dict[str, str]]:
         raise InputError(_unknown(spec, name))
     if not path and name != "world":
         raise InputError(f"{spec}: expected {name}:PATH, got no path; say where the data lies")
-    path, options = os.path.expanduser(path), {}
-    match = re.fullmatch(r"(.*?)\?(\w+=[^&]+(?:&\w+=[^&]+)*)", path)  # a `?` of a glob is followed by no NAME=
-    if match is not None and not os.path.exists(path):
-        path = match[1]
-        options = dict(option.split("=", 1) for option in match[2].split("&"))
-    return name, path, options
+    return name, *with_options(os.path.expanduser(path))
 
 
 def _part(text: str) -> Callable[[int], bool]:

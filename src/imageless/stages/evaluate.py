@@ -66,7 +66,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     with progress("answering", len(asked)) as bar:
         for start in range(0, len(asked), options.batch_size):
             batch = asked[start : start + options.batch_size]
-            vectors = table.unit(rows[start : start + len(batch)])
+            vectors = predictor.seen(table.unit(rows[start : start + len(batch)]))
             best += predictor.vectors(vectors, [example.prompt for example in batch])
             bar.advance(len(batch))
     answers = [nbest[0].text for nbest in best]

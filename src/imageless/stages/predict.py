@@ -55,6 +55,7 @@ class Predictor:
         self.options = options
         self.device = place(options.device)
         self.config, self.model, self.tokenizer = runs.load(run, str(self.device))
+        self.seen = runs.picture_side(run)  # as they are, unless the run stands pictures beside sentences itself
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
         self.defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
@@ -100,7 +101,7 @@ class Predictor:
             for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
                 size = len(piece.rows) + len(piece.failed)
                 vectors = self.encoder.images(piece.pixels) if piece.rows else torch.zeros(0, self.config.encoder.dim)
-                answers = self.vectors(F.normalize(vectors, dim=-1), [prompts[row] for row in piece.rows])
+                answers = self.vectors(self.seen(F.normalize(vectors, dim=-1)), [prompts[row] for row in piece.rows])
                 said = dict(zip(piece.rows, answers, strict=True))
                 for row in range(start, start + size):
                     if row in said:

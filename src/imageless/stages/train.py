@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import data, draws, encoders, limits, loop, runs, tasks
-from imageless.adapters import Noise
+from imageless import adapters, data, draws, encoders, limits, loop, runs, tasks
+from imageless.adapters import Chain, Noise, Standardize
 from imageless.encoders.base import Encoder, from_hub
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
@@ -81,7 +81,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         model, tokenizer = _model(lm, packed, frozen, options)
         packed, table = _vectors(packed, frozen, options)
         noise = _noise(options, frozen, defaults.noise)
-        job = _Learning(model, tokenizer, packed, table, Noise(noise), defaults, options)
+        adapter, picture_side = _bridge(options, frozen, noise)
+        job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
         plan = _plan(job.order, defaults, from_scratch(spec) is not None, options)
@@ -110,7 +111,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         versions=_versions(),
     )
     if processes.is_main_process:
-        runs.save(work, model, tokenizer, config)
+        runs.save(work, model, tokenizer, config, picture_side)
         publish(work, out)
         loop.discard_checkpoints(out)
     processes.wait_for_everyone()
@@ -126,7 +127,7 @@ class _Learning:
         tokenizer: PreTrainedTokenizerBase,
         packed: Pack,
         table: VectorTable | None,
-        adapter: Noise,
+        adapter: Chain,
         defaults: tasks.Defaults,
         options: TrainOptions,
     ):
@@ -153,7 +154,7 @@ class _Learning:
         lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
         return {
             "vectors": vectors,
-            "normal": draws.normal(self.options.seed, step, len(rows), vectors.shape[1])[mine],
+            "normal": draws.normal(self.options.seed, step, len(rows), self.adapter.draws * vectors.shape[1])[mine],
             "prompts": prompts,
             "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
             "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
@@ -211,6 +212,19 @@ def _noise(options: TrainOptions, encoder: Encoder, setting: str) -> float:
     if setting not in encoder.noise:
         log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, PAPER_NOISE)
     return encoder.noise.get(setting, PAPER_NOISE)
+
+
+def _bridge(options: TrainOptions, encoder: Encoder, noise: float) -> tuple[Chain, Standardize | None]:
+    """What sentences go through while learning, noise last, and what pictures go through whenever the run is asked."""
+    if options.adapter and options.on != "text":
+        raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
+    bridges = [adapters.load(spec, encoder.fingerprint, encoder.dim, options.seed) for spec in options.adapter]
+    picture_sides = [bridge.image for bridge in bridges if bridge.image]
+    if len(picture_sides) > 1 or (picture_sides and bridges[0].image is None):
+        raise InputError(
+            "--adapter: expected one adapter of kind standardize, as the first; fit others on what it gives"
+        )
+    return Chain([*(bridge.text for bridge in bridges), Noise(noise)]), (picture_sides or [None])[0]
 
 
 def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:

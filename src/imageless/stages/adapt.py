@@ -1,0 +1,173 @@
+"""Fit a bridge over the gap from captions and their pictures: what `train --adapter` takes.
+
+    mean          the difference of the two means
+    linear        W that makes |text W - image|^2 least, with `ridge` on the diagonal
+    covariance    mean and covariance of (image - text); where pairs are fewer than dimensions the covariance is shrunk
+    standardize   each side's mean, and with `stretch` how much wider sentences spread; needs no pairs
+
+CLOSE, arXiv:2211.09778 section 4.2, which fits the two in the middle on COCO or CC3M; there is no code for fitting in
+the release. Shrinkage: Chen et al., Shrinkage Algorithms for MMSE Covariance Estimation (OAS), 2010.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imageless import adapters, data, encoders, limits, moments
+from imageless.errors import InputError
+from imageless.folders import begin, expect_free, publish
+from imageless.moments import Pairs
+from imageless.options import AdaptOptions
+from imageless.stages import embed
+from imageless.vectors import VectorTable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What fitting left behind."""
+
+    out: Path
+    seconds: float
+    kind: str
+    pairs: int | None
+    gap: dict[str, dict[str, float]]
+    """Before and after: mean cosine of a caption with its picture, and the distance of the two means."""
+
+
+def adapt(
+    sources: Sequence[str],
+    out: Path,
+    encoder: str,
+    kind: Literal["mean", "linear", "covariance", "standardize"],
+    options: AdaptOptions,
+) -> Adapted:
+    """Fit an adapter on the joined data and write it to `out`."""
+    began = time.monotonic()
+    limits.check(options)
+    expect_free(out, options.overwrite)
+    records = [r for source in sources for r in data.read(source, options.split, options.images, options.limit)]
+    captions = list(dict.fromkeys(caption for record in records for caption in record.captions))
+    pictures = [record.image for record in records if record.image is not None]
+    if not captions or not pictures:
+        what = "captions" if not captions else "pictures (say where they lie with --images)"
+        raise InputError(f"expected captions and pictures in {', '.join(sources)}, found no {what}")
+    model = encoders.load(encoder, options.device, options.dtype)
+    texts, images = embed.texts(captions, model), embed.images(pictures, model)
+    both = [
+        (caption, record.image.name)
+        for record in records
+        if record.image is not None and record.image.name not in images.about.skipped
+        for caption in record.captions
+    ]
+    text_rows = texts.rows(caption for caption, _ in both)
+    image_rows = images.rows(name for _, name in both)
+    paired = None
+    if kind == "standardize":
+        tensors = _standardized(texts, images, options.stretch)
+    else:
+        paired = moments.pairs(texts, images, text_rows, image_rows)
+        tensors = {"mean": _mean, "linear": _linear, "covariance": _covariance}[kind](paired, options)
+    about = adapters.About(
+        kind=kind,
+        encoder=model.name,
+        fingerprint=model.fingerprint,
+        dim=model.dim,
+        tables={"text": texts.about.content, "image": images.about.content},
+        rows={"text": len(texts), "image": len(images)},
+        pairs=None if paired is None else paired.count,
+        settings={"data": list(sources), "split": options.split, "ridge": options.ridge, "stretch": options.stretch},
+        gap={},
+    )
+    work = begin(out, options.overwrite)
+    adapters.save(work, about, tensors)
+    if both:
+        bridge = adapters.load(str(work), model.fingerprint, model.dim)
+        gap = {
+            "before": _gap(texts, images, text_rows, image_rows, nn.Identity(), nn.Identity()),
+            "after": _gap(texts, images, text_rows, image_rows, bridge.text.eval(), bridge.image or nn.Identity()),
+        }
+        adapters.save(work, adapters.About(**{**vars(about), "gap": gap}), tensors)
+    else:
+        gap = {}
+    publish(work, out)
+    return Adapted(out, time.monotonic() - began, kind, about.pairs, gap)
+
+
+def _mean(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
+    return {"difference": torch.from_numpy(pairs.difference)}
+
+
+def _linear(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
+    dim = len(pairs.text_mean)
+    if pairs.count < dim and not options.ridge:
+        log.warning(
+            "%d pairs for a map of %d dimensions: the shortest of many that fit is taken; try --ridge", pairs.count, dim
+        )
+    squares = pairs.text_text + options.ridge * np.eye(dim)
+    return {"matrix": torch.from_numpy(np.linalg.lstsq(squares, pairs.text_image, rcond=1e-7)[0])}
+
+
+def _covariance(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
+    covariance, dim = pairs.difference_covariance, len(pairs.text_mean)
+    if pairs.count <= dim:
+        share = _shrinkage(covariance, pairs.count)
+        log.warning(
+            "%d pairs do not fill a covariance of %d dimensions: shrunk by %.2f towards the same noise everywhere",
+            pairs.count,
+            dim,
+            share,
+        )
+        covariance = (1 - share) * covariance + share * np.trace(covariance) / dim * np.eye(dim)
+    sizes, directions = np.linalg.eigh(covariance)
+    factor = directions * np.sqrt(np.maximum(sizes, 0.0))
+    return {"mean": torch.from_numpy(pairs.difference), "factor": torch.from_numpy(factor)}
+
+
+def _shrinkage(covariance: np.ndarray, count: int) -> float:
+    """How far towards a multiple of the identity: the oracle approximating shrinkage."""
+    dim = len(covariance)
+    squares, trace = float((covariance**2).sum()), float(np.trace(covariance))
+    top = (1 - 2 / dim) * squares + trace**2
+    bottom = (count + 1 - 2 / dim) * (squares - trace**2 / dim)
+    return 1.0 if bottom <= 0 else min(1.0, top / bottom)
+
+
+def _standardized(texts: VectorTable, images: VectorTable, stretch: bool) -> dict[str, Tensor]:
+    text, image = (moments.side(table, np.arange(len(table))) for table in (texts, images))
+    still = image.spread == 0
+    if stretch and still.any():
+        log.warning("%d of %d dimensions are the same in all pictures and are not stretched", still.sum(), len(still))
+    wider = np.where(still, 1.0, text.spread / np.where(still, 1.0, image.spread)) if stretch else np.ones(texts.dim)
+    named = {"text_mean": text.mean, "image_mean": image.mean, "stretch": wider}
+    return {name: torch.from_numpy(values) for name, values in named.items()}
+
+
+@torch.no_grad()
+def _gap(
+    texts: VectorTable,
+    images: VectorTable,
+    text_rows: np.ndarray,
+    image_rows: np.ndarray,
+    text: nn.Module,
+    image: nn.Module,
+) -> dict[str, float]:
+    """How near captions are to their pictures once both sides went through these."""
+    cosines, apart = 0.0, np.zeros(texts.dim)
+    for left, right in zip(moments.pieces(texts, text_rows), moments.pieces(images, image_rows), strict=True):
+        vectors = torch.from_numpy(left)
+        moved = vectors if isinstance(text, nn.Identity) else text(vectors, vectors[:, :0])
+        seen = image(torch.from_numpy(right))
+        cosines += float((moved * seen).sum())
+        apart += (seen - moved).sum(0).double().numpy()
+    return {"paired": cosines / len(text_rows), "centroid_distance": float(np.linalg.norm(apart / len(text_rows)))}
