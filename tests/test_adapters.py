@@ -159,15 +159,15 @@ def planted(count: int, move: float = 0.0) -> tuple[Pairs, np.ndarray, np.ndarra
 
 def test_a_planted_map_is_found():
     found, matrix, _ = planted(100_000, move=1.0)
-    fitted = fitting._linear(found, AdaptOptions())["matrix"].numpy()
+    fitted = fitting.fit("linear", found)["matrix"].numpy()
     np.testing.assert_allclose(fitted, matrix, atol=0.02)
-    held = fitting._linear(found, AdaptOptions(ridge=1e6))["matrix"].numpy()
+    held = fitting.fit("linear", found, ridge=1e6)["matrix"].numpy()
     assert np.abs(held).max() < 1e-3
 
 
 def test_a_planted_covariance_is_found_and_drawn_from():
     found, _, covariance = planted(100_000)
-    fitted = fitting._covariance(found, AdaptOptions())
+    fitted = fitting.fit("covariance", found)
     factor = fitted["factor"].numpy()
     np.testing.assert_allclose(factor @ factor.T, covariance, atol=0.01)
     np.testing.assert_allclose(fitted["mean"].numpy(), found.difference)
@@ -180,10 +180,10 @@ def test_too_few_pairs_are_shrunk_as_scikit_learn_does_and_said(caplog: pytest.L
 
     apart = np.random.default_rng(0).normal(size=(40, 64)) * np.linspace(0.1, 2, 64)
     covariance = np.cov(apart, rowvar=False)
-    assert fitting._shrinkage(covariance, 40) == pytest.approx(oas(apart)[1], rel=0.05)
+    assert fitting.shrinkage(covariance, 40) == pytest.approx(oas(apart)[1], rel=0.05)
     few = Pairs(40, np.zeros(64), np.zeros(64), np.eye(64), np.eye(64), covariance)
     with caplog.at_level(logging.WARNING):
-        factor = fitting._covariance(few, AdaptOptions())["factor"].numpy()
+        factor = fitting.fit("covariance", few)["factor"].numpy()
     assert "40 pairs do not fill a covariance of 64 dimensions: shrunk by 0." in caplog.text
     assert np.linalg.eigvalsh(factor @ factor.T).min() > 0.01 > np.linalg.eigvalsh(covariance).min()
 

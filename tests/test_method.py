@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,6 +158,29 @@ def test_two_runs_with_one_seed_are_equal_and_with_two_seeds_are_not(tmp_path, s
     two = learn(tmp_path / "two", f"text:{sentences}", encoder_folder)
     other = learn(tmp_path / "other", f"text:{sentences}", encoder_folder, replace(QUICK, seed=1))
     assert same(one, two) and not same(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_learns_what_a_plain_one_does(tmp_path, sentences, encoder_folder):
+    """In a process of its own: shapes that are checked while tests run cannot be compiled."""
+    plain = weights(learn(tmp_path / "plain", f"text:{sentences}", encoder_folder))
+    told = f"captioning text:{sentences} --encoder {encoder_folder} --lm world:32x1 --device cpu --compile"
+    told += (
+        f" --steps {QUICK.steps} --batch-size {QUICK.batch_size} --noise {QUICK.noise} --out {tmp_path / 'compiled'}"
+    )
+    subprocess.run([sys.executable, "-m", "imageless", "train", *told.split()], check=True)
+    compiled = weights(tmp_path / "compiled")
+    assert plain.keys() == compiled.keys()
+    for name, weight in plain.items():
+        assert torch.allclose(weight, compiled[name], atol=1e-4), name
+
+
+def test_without_a_compiler_a_run_says_so_and_goes_on(tmp_path, sentences, encoder_folder, monkeypatch, caplog):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with caplog.at_level(logging.WARNING):
+        learn(tmp_path / "run", f"text:{sentences}", encoder_folder, replace(QUICK, steps=1, compile=True))
+    assert "no C++ compiler here" in caplog.text
 
 
 def test_a_batch_in_two_pieces_gives_the_weights_of_one(tmp_path, sentences, encoder_folder):

@@ -22,6 +22,7 @@ from imageless.options import (
     AdaptOptions,
     EmbedOptions,
     EvaluateOptions,
+    GapOptions,
     PredictOptions,
     PretrainOptions,
     SynthesizeOptions,
@@ -165,6 +166,16 @@ def adapt(
     from imageless.stages.adapt import adapt
 
     _show(adapt(_some(data, DATA), out, encoder, kind, options), json, shown.adapted)
+
+
+@app.command
+def gap(
+    *data: Data, encoder: str, out: Out, options: Annotated[GapOptions, Flat] = GapOptions(), json: AsJson = False
+) -> None:
+    """Measure how far sentences and pictures lie apart, and what bridges make of it; draws figures and a page."""
+    from imageless.analysis.gap import gap
+
+    _show(gap(_some(data, DATA), out, encoder, options), json, shown.gap)
 
 
 @app.command

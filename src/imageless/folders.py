@@ -17,7 +17,8 @@ from typing import Any
 
 from imageless.errors import InputError
 
-LAST = ("config.json", "about.json", "scores.json")  # written last: of a run or an encoder, a table, an evaluation
+LAST = ("config.json", "about.json", "scores.json", "measures.json")
+"""Written last: of a run or an encoder, a table, an evaluation, a gap."""
 
 
 def cache() -> Path:

@@ -127,6 +127,18 @@ class AdaptOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class GapOptions(Source, Machine):
+    """How the gap between sentences and pictures is measured."""
+
+    split: str = "test"
+    """Which split of the data."""
+    projection: Literal["tsne", "umap", "pca"] = "tsne"
+    """How captions and pictures are put on a plane; umap needs umap-learn."""
+    overwrite: bool = False
+    """Replace a folder of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
 class PretrainOptions(Source, Machine):
     """How a dual encoder is trained on (picture, caption) pairs."""
 
@@ -212,6 +224,8 @@ class TrainOptions(Source, Machine):
     """Largest gradient norm."""
     accumulate: int = 1
     """Pieces a batch is cut into, one after the other, to save memory."""
+    compile: bool = False
+    """Let torch.compile fuse the model's arithmetic: a minute's wait, then faster steps. Needs a C++ compiler on the CPU."""
     vocabulary: int = 8192
     """Most pieces of the vocabulary of a language model from scratch; fewer pieces make its steps cheaper."""
     prefix: int = 4

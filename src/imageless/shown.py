@@ -46,6 +46,13 @@ def adapted(result: dict[str, Any]) -> str:
     return "\n".join([f"{result['out']}: {result['kind']}{pairs} in {result['seconds']:,.0f} s", *lines])
 
 
+def gap(result: dict[str, Any]) -> str:
+    """One figure a line, and where to look."""
+    lines = [f"{name:<18} {value:.4f}" for name, value in result.items() if name not in ("out", "seconds", "n")]
+    told = f"{result['n']:,} pairs in {result['seconds']:,.0f} s; look at {result['out'] / 'report.html'}"
+    return "\n".join([*lines, told])
+
+
 def synthesized(result: dict[str, Any]) -> str:
     """How much was kept, at which pace, and what the writer says too often."""
     left_out = "".join(f", {count:,} {reason}" for reason, count in result["left_out"].items())

@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import adapters, data, encoders, limits, moments
-from imageless.errors import InputError
+from imageless import adapters, encoders, limits, moments
 from imageless.folders import begin, expect_free, publish
 from imageless.moments import Pairs
 from imageless.options import AdaptOptions
@@ -56,28 +55,14 @@ def adapt(
     began = time.monotonic()
     limits.check(options)
     expect_free(out, options.overwrite)
-    records = [r for source in sources for r in data.read(source, options.split, options.images, options.limit)]
-    captions = list(dict.fromkeys(caption for record in records for caption in record.captions))
-    pictures = [record.image for record in records if record.image is not None]
-    if not captions or not pictures:
-        what = "captions" if not captions else "pictures (say where they lie with --images)"
-        raise InputError(f"expected captions and pictures in {', '.join(sources)}, found no {what}")
     model = encoders.load(encoder, options.device, options.dtype)
-    texts, images = embed.texts(captions, model), embed.images(pictures, model)
-    both = [
-        (caption, record.image.name)
-        for record in records
-        if record.image is not None and record.image.name not in images.about.skipped
-        for caption in record.captions
-    ]
-    text_rows = texts.rows(caption for caption, _ in both)
-    image_rows = images.rows(name for _, name in both)
+    texts, images, text_rows, image_rows = embed.pairs(sources, model, options)
     paired = None
     if kind == "standardize":
         tensors = _standardized(texts, images, options.stretch)
     else:
         paired = moments.pairs(texts, images, text_rows, image_rows)
-        tensors = {"mean": _mean, "linear": _linear, "covariance": _covariance}[kind](paired, options)
+        tensors = fit(kind, paired, options.ridge)
     about = adapters.About(
         kind=kind,
         encoder=model.name,
@@ -91,37 +76,43 @@ def adapt(
     )
     work = begin(out, options.overwrite)
     adapters.save(work, about, tensors)
-    if both:
+    gap: dict[str, dict[str, float]] = {}
+    if len(text_rows):
         bridge = adapters.load(str(work), model.fingerprint, model.dim)
         gap = {
             "before": _gap(texts, images, text_rows, image_rows, nn.Identity(), nn.Identity()),
             "after": _gap(texts, images, text_rows, image_rows, bridge.text.eval(), bridge.image or nn.Identity()),
         }
         adapters.save(work, adapters.About(**{**vars(about), "gap": gap}), tensors)
-    else:
-        gap = {}
     publish(work, out)
     return Adapted(out, time.monotonic() - began, kind, about.pairs, gap)
 
 
-def _mean(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
-    return {"difference": torch.from_numpy(pairs.difference)}
+def fit(kind: Literal["mean", "linear", "covariance"], pairs: Pairs, ridge: float = 0.0) -> dict[str, Tensor]:
+    """What an adapter of this kind holds (adapters.py), fitted to pairs."""
+    if kind == "linear":
+        return {"matrix": torch.from_numpy(_linear(pairs, ridge))}
+    difference = torch.from_numpy(pairs.difference)
+    if kind == "mean":
+        return {"difference": difference}
+    return {"mean": difference, "factor": torch.from_numpy(_factor(pairs))}
 
 
-def _linear(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
+def _linear(pairs: Pairs, ridge: float) -> np.ndarray:
     dim = len(pairs.text_mean)
-    if pairs.count < dim and not options.ridge:
+    if pairs.count < dim and not ridge:
         log.warning(
             "%d pairs for a map of %d dimensions: the shortest of many that fit is taken; try --ridge", pairs.count, dim
         )
-    squares = pairs.text_text + options.ridge * np.eye(dim)
-    return {"matrix": torch.from_numpy(np.linalg.lstsq(squares, pairs.text_image, rcond=1e-7)[0])}
+    squares = pairs.text_text + ridge * np.eye(dim)
+    return np.linalg.lstsq(squares, pairs.text_image, rcond=1e-7)[0]
 
 
-def _covariance(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
+def _factor(pairs: Pairs) -> np.ndarray:
+    """F with F F^T the covariance of (image - text)."""
     covariance, dim = pairs.difference_covariance, len(pairs.text_mean)
     if pairs.count <= dim:
-        share = _shrinkage(covariance, pairs.count)
+        share = shrinkage(covariance, pairs.count)
         log.warning(
             "%d pairs do not fill a covariance of %d dimensions: shrunk by %.2f towards the same noise everywhere",
             pairs.count,
@@ -130,11 +121,10 @@ def _covariance(pairs: Pairs, options: AdaptOptions) -> dict[str, Tensor]:
         )
         covariance = (1 - share) * covariance + share * np.trace(covariance) / dim * np.eye(dim)
     sizes, directions = np.linalg.eigh(covariance)
-    factor = directions * np.sqrt(np.maximum(sizes, 0.0))
-    return {"mean": torch.from_numpy(pairs.difference), "factor": torch.from_numpy(factor)}
+    return directions * np.sqrt(np.maximum(sizes, 0.0))
 
 
-def _shrinkage(covariance: np.ndarray, count: int) -> float:
+def shrinkage(covariance: np.ndarray, count: int) -> float:
     """How far towards a multiple of the identity: the oracle approximating shrinkage."""
     dim = len(covariance)
     squares, trace = float((covariance**2).sum()), float(np.trace(covariance))

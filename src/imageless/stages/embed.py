@@ -21,7 +21,7 @@ from imageless import data, encoders, limits
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.folders import begin, cache, expect_free, locked, publish, read_json, write_json
-from imageless.options import EmbedOptions
+from imageless.options import AdaptOptions, EmbedOptions, GapOptions
 from imageless.pixels import prepared
 from imageless.records import Picture
 from imageless.screen import progress
@@ -78,6 +78,26 @@ def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) ->
     out = _cached("image", encoder, _stamped(pictures.values()))
     with locked(out):
         return VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
+
+
+def pairs(
+    sources: Sequence[str], encoder: Encoder, options: AdaptOptions | GapOptions
+) -> tuple[VectorTable, VectorTable, np.ndarray, np.ndarray]:
+    """The tables of the captions and of the pictures in the joined data, and the rows of every caption and its picture."""
+    records = [r for source in sources for r in data.read(source, options.split, options.images, options.limit)]
+    captions = [caption for record in records for caption in record.captions]
+    pictures = [record.image for record in records if record.image is not None]
+    if not captions or not pictures:
+        what = "captions" if not captions else "pictures (say where they lie with --images)"
+        raise InputError(f"expected captions and pictures in {', '.join(sources)}, found no {what}")
+    text, image = texts(captions, encoder), images(pictures, encoder)
+    both = [
+        (caption, record.image.name)
+        for record in records
+        if record.image is not None and record.image.name not in image.about.skipped
+        for caption in record.captions
+    ]
+    return text, image, text.rows(caption for caption, _ in both), image.rows(name for _, name in both)
 
 
 def _embed_texts(names: list[str], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:

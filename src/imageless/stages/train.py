@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -90,6 +91,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
         named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
+        if options.compile and _can_compile(str(processes.device)):
+            model.compile(dynamic=True)
         del frozen  # its vectors are on disk: the memory is the language model's now
     result = loop.run(job, plan, work)
     final = {"loss": result.loss}
@@ -174,6 +177,14 @@ class _Learning:
 
     def validate(self) -> dict[str, float]:
         return {}
+
+
+def _can_compile(device: str) -> bool:
+    """On the CPU torch.compile writes C++."""
+    if device != "cpu" or shutil.which("g++") or shutil.which("clang++"):
+        return True
+    log.warning("--compile: no C++ compiler here (g++ or clang++): steps stay as they are")
+    return False
 
 
 def _records(sources: Sequence[str], kind: str, options: TrainOptions) -> Iterator[Record]:
