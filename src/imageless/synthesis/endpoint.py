@@ -112,7 +112,9 @@ class Endpoint:
             pause, tried = min(pause, LONGEST_PAUSE), tried + 1
             if tried <= self.options.retries:
                 self._tell(f"{self.base}: {trouble}; asking again in {pause:.0f} s")
-            if tried > self.options.retries or self.over.wait(pause):
+                if self.over.wait(pause):  # another request has tried its last: its words count
+                    raise CancelledError
+            else:
                 raise InputError(
                     f"expected an answer from {self.base}, got {trouble} (asked {tried} times); "
                     "what is written so far is safe: go on later with --resume"
