@@ -20,7 +20,10 @@ import pytest
 from jaxtyping import install_import_hook
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from imageless.records import Record
+    from imageless.vectors import VectorTable
 
 SEAMS = ("models", "adapters", "vectors", "draws", "encoders")
 install_import_hook([f"imageless.{name}" for name in SEAMS], "beartype.beartype")
@@ -96,6 +99,18 @@ def refusal(spec: str, **options: Any) -> str:
         read(spec, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+def make_table(folder: Path, side: str, vectors: np.ndarray, shard: int = 100) -> VectorTable:
+    """Vectors as a table on disk, in shards."""
+    from imageless.vectors import About, ShardWriter, VectorTable
+
+    writer = ShardWriter(folder, side)
+    for number, start in enumerate(range(0, len(vectors), shard)):
+        part = vectors[start : start + shard]
+        writer.write(number, [f"{side} {start + row}" for row in range(len(part))], part)
+    writer.finish(About(side, "planted", "f" * 64, vectors.shape[1], len(vectors), writer.count(), "0" * 64, {}))
+    return VectorTable(folder)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,19 +14,22 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from conftest import make_table
 from imageless import adapters, moments
 from imageless.adapters import Chain, CovarianceNoise, LinearMap, MeanShift, Noise, RandomShift, Standardize
+from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.moments import Pairs
-from imageless.options import AdaptOptions, EvaluateOptions, PredictOptions, TrainOptions
+from imageless.options import AdaptOptions, EvaluateOptions, Kind, PredictOptions, TrainOptions
 from imageless.stages import adapt as fitting
+from imageless.stages import embed
 from imageless.stages.adapt import adapt
 from imageless.stages.evaluate import evaluate
 from imageless.stages.predict import Predictor
 from imageless.stages.train import train
-from imageless.vectors import About, ShardWriter, VectorTable
 
 DIM = 12
+KINDS = get_args(Kind)
 QUICK = TrainOptions(device="cpu", steps=3, batch_size=8, noise=0.05)
 
 
@@ -35,16 +39,6 @@ def draw(rows: int, seed: int = 0, dim: int = DIM) -> torch.Tensor:
 
 def units(rows: int, seed: int = 0, dim: int = DIM) -> torch.Tensor:
     return F.normalize(draw(rows, seed, dim), dim=-1)
-
-
-def table(folder: Path, side: str, vectors: np.ndarray) -> VectorTable:
-    """Vectors as a table on disk, in shards of 100."""
-    writer = ShardWriter(folder, side)
-    for number, start in enumerate(range(0, len(vectors), 100)):
-        part = vectors[start : start + 100]
-        writer.write(number, [f"{side} {start + row}" for row in range(len(part))], part)
-    writer.finish(About(side, "planted", "f" * 64, vectors.shape[1], len(vectors), writer.count(), "0" * 64, {}))
-    return VectorTable(folder)
 
 
 # What each does.
@@ -124,7 +118,7 @@ def test_adapters_of_a_chain_draw_apart():
 
 def test_moments_by_pieces_are_the_moments_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     raw_text, raw_image = draw(250, 1).numpy(), draw(250, 2).numpy() + 1
-    texts, images = table(tmp_path / "t", "text", raw_text), table(tmp_path / "i", "image", raw_image)
+    texts, images = make_table(tmp_path / "t", "text", raw_text), make_table(tmp_path / "i", "image", raw_image)
     rows, others = np.random.default_rng(0).permutation(250), np.random.default_rng(1).permutation(250)
     monkeypatch.setattr(moments, "PIECE", 64)
     found = moments.pairs(texts, images, rows, others)
@@ -189,8 +183,8 @@ def test_too_few_pairs_are_shrunk_as_scikit_learn_does_and_said(caplog: pytest.L
 
 
 def test_standardizing_puts_each_side_in_the_middle(tmp_path: Path):
-    texts = table(tmp_path / "t", "text", draw(300, 1).numpy() + 1)
-    images = table(tmp_path / "i", "image", 3 * draw(200, 2).numpy() - 1)
+    texts = make_table(tmp_path / "t", "text", draw(300, 1).numpy() + 1)
+    images = make_table(tmp_path / "i", "image", 3 * draw(200, 2).numpy() - 1)
     fitted = fitting._standardized(texts, images, stretch=True)
     text = texts.unit(np.arange(300)) - fitted["text_mean"]
     image = (images.unit(np.arange(200)) - fitted["image_mean"]) * fitted["stretch"]
@@ -203,7 +197,7 @@ def test_standardizing_puts_each_side_in_the_middle(tmp_path: Path):
 def test_vectors_without_a_length_are_refused(tmp_path: Path, vector: np.ndarray):
     bad = np.vstack([draw(5, 1).numpy(), vector])
     with pytest.raises(InputError, match="got 1 that are nought or no numbers"):
-        moments.side(table(tmp_path / "t", "text", bad), np.arange(6))
+        moments.side(make_table(tmp_path / "t", "text", bad), np.arange(6))
 
 
 # The verb, and runs that learned with an adapter.
@@ -213,12 +207,12 @@ def test_vectors_without_a_length_are_refused(tmp_path: Path, vector: np.ndarray
 def fitted(tmp_path_factory: pytest.TempPathFactory, album: Path, encoder_folder: Path) -> Path:
     """One adapter of each kind, for the tiny encoder."""
     folder = tmp_path_factory.mktemp("adapters")
-    for kind in adapters.KINDS:
+    for kind in KINDS:
         adapt([f"karpathy:{album}"], folder / kind, str(encoder_folder), kind, AdaptOptions(device="cpu"))
     return folder
 
 
-@pytest.mark.parametrize("kind", adapters.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_adapter_says_what_it_was_fitted_on_and_closes_the_gap(fitted: Path, kind: str):
     about = json.loads((fitted / kind / "config.json").read_text())
     assert about["kind"] == kind and about["pairs"] == (None if kind == "standardize" else 36)
@@ -267,6 +261,8 @@ def test_adapters_that_do_not_fit_are_refused_in_one_line(
     told = (tmp_path, sentences, encoder_folder)
     assert "random:MAGNITUDE" in complaint("random:much", *told)
     assert "random:MAGNITUDE" in complaint("random:0.5?size=2", *told)
+    assert "random:MAGNITUDE" in complaint("random:nan", *told)
+    assert "scale=NUMBER" in complaint(f"{fitted / 'mean'}?scale=inf", *told)
     assert "make one with `imageless adapt`" in complaint("nowhere", *told)
     assert "without scale" in complaint(f"{fitted / 'linear'}?scale=2", *told)
     assert "--on text" in complaint("random:0.5", *told, on="nothing")
@@ -276,6 +272,9 @@ def test_adapters_that_do_not_fit_are_refused_in_one_line(
     (strange / "config.json").write_text(json.dumps({**about, "fingerprint": "0" * 64}))
     (strange / "adapter.safetensors").write_bytes((fitted / "mean" / "adapter.safetensors").read_bytes())
     assert "expected an adapter for this encoder" in complaint(str(strange), *told)
+    (strange / "config.json").write_text(json.dumps({**about, "kind": "spiral"}))
+    assert "is damaged" in complaint(str(strange), *told)
+    (strange / "config.json").write_text(json.dumps(about))
     (strange / "adapter.safetensors").write_bytes(b"no weights")
     assert "is damaged" in complaint(str(strange), *told)
 
@@ -283,3 +282,26 @@ def test_adapters_that_do_not_fit_are_refused_in_one_line(
 def test_fitting_without_pictures_is_refused(tmp_path: Path, sentences: Path, encoder_folder: Path):
     with pytest.raises(InputError, match="found no pictures"):
         adapt([f"text:{sentences}"], tmp_path / "mean", str(encoder_folder), "mean", AdaptOptions(device="cpu"))
+
+
+def test_the_verb_fits_and_says_the_gap_before_and_after(imageless, tmp_path: Path, album: Path, encoder_folder: Path):
+    told = ("adapt", f"karpathy:{album}", "--encoder", encoder_folder, "--device", "cpu", "--out", tmp_path / "mean")
+    said = imageless(*told, "--kind", "mean", "--json").json
+    assert said.keys() == {"out", "seconds", "kind", "pairs", "gap"}
+    assert (said["kind"], said["pairs"]) == ("mean", 36)
+    assert said["gap"] == json.loads((tmp_path / "mean/config.json").read_text())["gap"]
+    assert said["gap"].keys() == {"before", "after"}
+    assert all(gap.keys() == {"paired", "centroid_distance"} for gap in said["gap"].values())
+    assert "exists already" in imageless(*told, "--kind", "mean").complaint
+    assert "36 pairs" in imageless(*told, "--kind", "linear", "--ridge", 0.1, "--overwrite").out
+    assert "spiral" in imageless(*told, "--kind", "spiral").complaint
+
+
+def test_the_gap_after_is_that_of_the_vectors_a_run_reads(album: Path, fitted: Path, encoder: Encoder):
+    texts, images, text_rows, image_rows = embed.pairs([f"karpathy:{album}"], encoder, AdaptOptions(device="cpu"))
+    bridge = adapters.load(str(fitted / "covariance"), encoder.fingerprint, encoder.dim)
+    moved = bridge.text.eval()(texts.unit(text_rows), torch.empty(len(text_rows), 0))
+    pictures = images.unit(image_rows)
+    after = json.loads((fitted / "covariance/config.json").read_text())["gap"]["after"]
+    assert after["paired"] == pytest.approx((moved * pictures).sum(1).mean().item(), abs=1e-5)
+    assert after["centroid_distance"] == pytest.approx((pictures - moved).mean(0).norm().item(), abs=1e-5)

@@ -10,28 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import make_table
 from imageless import moments
 from imageless.analysis import gap as measuring
 from imageless.analysis import gap_figures
 from imageless.analysis.gap import Gap, gap, measure
 from imageless.errors import InputError
 from imageless.options import GapOptions
-from imageless.vectors import About, ShardWriter, VectorTable
+from imageless.vectors import VectorTable
 
 DIM = 12
 SEVEN = {"paired", "unrelated", "caption_caption", "image_image", "centroid_distance", "separability", "n"}
 FIGURES = ("cosines", "bridges", "explained_variance", "correlation")
 QUICK = GapOptions(device="cpu", projection="pca", limit=200)
-
-
-def table(folder: Path, side: str, vectors: np.ndarray) -> VectorTable:
-    """Vectors as a table on disk, in shards of 70."""
-    writer = ShardWriter(folder, side)
-    for number, start in enumerate(range(0, len(vectors), 70)):
-        part = vectors[start : start + 70]
-        writer.write(number, [f"{side} {start + row}" for row in range(len(part))], part)
-    writer.finish(About(side, "planted", "f" * 64, vectors.shape[1], len(vectors), writer.count(), "0" * 64, {}))
-    return VectorTable(folder)
 
 
 def draw(rows: int, seed: int, dim: int = DIM) -> np.ndarray:
@@ -52,7 +43,12 @@ def album_tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[VectorTable,
     captions = pictures[image_rows] + 0.7 * draw(len(image_rows), 2) + np.linspace(-1, 1, DIM)
     text_rows = np.arange(len(image_rows))
     text_rows[::9] = text_rows[1::9][: len(text_rows[::9])]
-    return table(folder / "t", "text", captions), table(folder / "i", "image", pictures), text_rows, image_rows
+    return (
+        make_table(folder / "t", "text", captions),
+        make_table(folder / "i", "image", pictures),
+        text_rows,
+        image_rows,
+    )
 
 
 def plain(texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray) -> dict[str, float]:
@@ -116,7 +112,7 @@ def test_bridges_are_measured_as_the_plain_way_does(album_tables, monkeypatch: p
 
 def test_a_caption_of_two_pictures_is_its_own_neighbour_at_both(tmp_path: Path):
     pictures = np.vstack([np.eye(8), np.eye(8)])
-    tables = table(tmp_path / "t", "text", np.eye(8)), table(tmp_path / "i", "image", pictures)
+    tables = make_table(tmp_path / "t", "text", np.eye(8)), make_table(tmp_path / "i", "image", pictures)
     found = measure(*tables, np.tile(np.arange(8), 2), np.arange(16), noise=0.0)
     assert found["sampled"] == 16
     assert found["bridges"]["raw"]["nearest_is_own"] == 16 == found["bridges"]["raw"]["nearest_stays"]
@@ -125,7 +121,7 @@ def test_a_caption_of_two_pictures_is_its_own_neighbour_at_both(tmp_path: Path):
 
 def test_captions_pointing_elsewhere_have_other_neighbours(tmp_path: Path):
     around = unit(draw(40, 1))
-    tables = table(tmp_path / "t", "text", np.roll(around, 1, axis=0)), table(tmp_path / "i", "image", around)
+    tables = make_table(tmp_path / "t", "text", np.roll(around, 1, axis=0)), make_table(tmp_path / "i", "image", around)
     found = measure(*tables, np.arange(40), np.arange(40))["bridges"]
     assert found["raw"]["nearest_is_own"] == 0 and found["raw"]["nearest_stays"] == 40
 
@@ -134,7 +130,7 @@ def test_a_planted_shift_is_measured_and_the_mean_closes_it(tmp_path: Path):
     pictures = unit(draw(400, 1))
     shift = np.zeros(DIM)
     shift[3] = 5.0
-    tables = table(tmp_path / "t", "text", pictures + shift), table(tmp_path / "i", "image", pictures)
+    tables = make_table(tmp_path / "t", "text", pictures + shift), make_table(tmp_path / "i", "image", pictures)
     found = measure(*tables, np.arange(400), np.arange(400))
     assert 0.8 < found["centroid_distance"] < 1.1
     assert found["bridges"]["mean"]["centroid_distance"] < 0.3 * found["centroid_distance"]
@@ -143,12 +139,12 @@ def test_a_planted_shift_is_measured_and_the_mean_closes_it(tmp_path: Path):
 
 def test_sides_far_apart_are_always_told_apart(tmp_path: Path):
     sides = 0.2 * draw(400, 1) + np.eye(DIM)[0], 0.2 * draw(400, 2) + np.eye(DIM)[1]
-    tables = table(tmp_path / "t", "text", sides[0]), table(tmp_path / "i", "image", sides[1])
+    tables = make_table(tmp_path / "t", "text", sides[0]), make_table(tmp_path / "i", "image", sides[1])
     assert measure(*tables, np.arange(400), np.arange(400))["separability"] == 1.0
 
 
 def test_two_sides_of_one_distribution_cannot_be_told_apart(tmp_path: Path):
-    tables = table(tmp_path / "t", "text", draw(2000, 1)), table(tmp_path / "i", "image", draw(2000, 2))
+    tables = make_table(tmp_path / "t", "text", draw(2000, 1)), make_table(tmp_path / "i", "image", draw(2000, 2))
     found = measure(*tables, np.arange(2000), np.arange(2000))
     assert found["separability"] == pytest.approx(0.5, abs=0.04)
     assert found["centroid_distance"] < 0.05
@@ -156,7 +152,7 @@ def test_two_sides_of_one_distribution_cannot_be_told_apart(tmp_path: Path):
 
 def test_the_same_vectors_on_both_sides_are_a_guess(tmp_path: Path):
     same = draw(50, 1)
-    tables = table(tmp_path / "t", "text", same), table(tmp_path / "i", "image", same)
+    tables = make_table(tmp_path / "t", "text", same), make_table(tmp_path / "i", "image", same)
     found = measure(*tables, np.arange(50), np.arange(50))
     assert found["separability"] == 0.5 and found["paired"] == pytest.approx(1.0)
     assert found["centroid_distance"] == pytest.approx(0.0, abs=1e-6)
@@ -164,7 +160,7 @@ def test_the_same_vectors_on_both_sides_are_a_guess(tmp_path: Path):
 
 def test_sides_that_never_change_are_told_apart_and_give_plain_numbers(tmp_path: Path):
     sides = (np.tile(draw(1, seed), (20, 1)) for seed in (1, 2))
-    tables = table(tmp_path / "t", "text", next(sides)), table(tmp_path / "i", "image", next(sides))
+    tables = make_table(tmp_path / "t", "text", next(sides)), make_table(tmp_path / "i", "image", next(sides))
     found = measure(*tables, np.arange(20), np.arange(20))
     assert found["separability"] == 1.0
     assert set(found["correlation"]["diagonal"]) == {0.0}
@@ -178,7 +174,7 @@ def test_the_seed_decides_every_draw(album_tables):
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path):
-    tables = table(tmp_path / "t", "text", draw(9, 1)), table(tmp_path / "i", "image", draw(3, 2))
+    tables = make_table(tmp_path / "t", "text", draw(9, 1)), make_table(tmp_path / "i", "image", draw(3, 2))
     with pytest.raises(InputError, match="at least 4 pictures, got 3"):
         measure(*tables, np.arange(9), np.arange(9) // 3)
 
@@ -186,7 +182,7 @@ def test_too_few_pictures_are_refused(tmp_path: Path):
 @pytest.mark.parametrize("vector", [np.zeros(DIM), np.full(DIM, np.nan)])
 def test_vectors_without_a_length_are_refused(tmp_path: Path, vector: np.ndarray):
     bad = np.vstack([draw(9, 1), vector])
-    tables = table(tmp_path / "t", "text", draw(10, 2)), table(tmp_path / "i", "image", bad)
+    tables = make_table(tmp_path / "t", "text", draw(10, 2)), make_table(tmp_path / "i", "image", bad)
     with pytest.raises(InputError, match="got 1 that are nought or no numbers"):
         measure(*tables, np.arange(10), np.arange(10))
 

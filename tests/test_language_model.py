@@ -383,6 +383,8 @@ def test_the_command_line_trains_a_language_model(imageless: Callable[..., Said]
     [
         ({"on": "images"}, "world-causal", "expected no --on for the language task, got images"),
         ({"noise": 0.1}, "world-causal", "expected no --noise for the language task, got 0.1; it reads text alone"),
+        ({"adapter": ("random:1",)}, "world-causal", "expected no --adapter for the language task, got random:1"),
+        ({"compile": True}, "world-causal", "expected no --compile for the language task"),
         ({}, "world-causal:33x1", "expected a language model such as world-causal:128x2"),
         ({}, "nowhere/at-all", "expected to download nowhere/at-all, got no connection to the Hub"),
         ({"split": "dreams"}, "world-causal", "the world has no split 'dreams'; there are: train, val, test"),

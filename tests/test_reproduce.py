@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imageless.analysis import reproduce as made
+from imageless.analysis import table
 from imageless.errors import InputError
 
 
@@ -69,8 +70,32 @@ def test_a_command_that_fails_is_named_in_one_line(
 
 
 def test_a_share_of_nothing_is_not_a_number():
-    assert made._percent(made._share(0.0, 0.0)) == "-"
-    assert made._percent(made._share(0.5, 2.0)) == "25 %"
+    assert table._percent(made._share(0.0, 0.0)) == "-"
+    assert table._percent(made._share(0.5, 2.0)) == "25 %"
+
+
+def test_a_row_leaves_the_columns_it_skips_empty(tmp_path: Path):
+    recipe = made.Recipe(
+        title="Rows with holes.",
+        rows=[made.Row("0.1", skip=["news"]), made.Row("0.2")],
+        columns={"vqa": made.Column("vqa world"), "news": made.Column("news world")},
+        seeds=[0],
+        train="captioning",
+        compare=[["0.2", "0.1"]],
+        shares=[["0.1", "0.2"]],
+        keep_noise=True,
+    )
+    *_, evaluated = made._commands(recipe, [0], tmp_path, None)
+    assert [step.done.parent.name for step in evaluated] == ["0.1-vqa-0", "0.2-vqa-0", "0.2-news-0"]
+    for number, step in enumerate(evaluated, 1):
+        step.done.parent.mkdir(parents=True)
+        step.done.write_text(json.dumps({"scores": {"cider": number / 4}, "n": 2}))
+        items = [{"scores": {"cider": number / 4}}] * 2
+        (step.done.parent / "predictions.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    result = made._collect(recipe, [0], tmp_path)
+    assert "| 0.1 | 25.0 |  |\n| 0.2 | 50.0 | 75.0 |\n| *0.1 / 0.2* | 50 % | - |" in table.markdown(result)
+    assert made._best_noise(recipe, result)["best"] == {"captioning-vqa": 0.2, "captioning-news": 0.2}
+    assert [difference["column"] for difference in result["differences"]] == ["vqa"]
 
 
 def test_an_unknown_table_lists_those_there_are():
@@ -97,7 +122,9 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     for step in commands:
         options = [word for word in step.arguments if word.startswith("--") and word != "--judge"]
         assert len(options) == len(set(options)), step.arguments
-    cells = sum(len(recipe.columns.keys() - row.shared.keys()) * len(recipe.seeds) for row in recipe.rows)
+    cells = sum(
+        len(recipe.columns.keys() - row.shared.keys() - set(row.skip)) * len(recipe.seeds) for row in recipe.rows
+    )
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
 

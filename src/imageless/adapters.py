@@ -18,6 +18,7 @@ CLOSE, arXiv:2211.09778 section 4; official code close/model/language_adapters.p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +31,8 @@ from torch import Tensor, nn
 
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json
-from imageless.options import with_options
+from imageless.options import Kind, with_options
 from imageless.vectors import centred
-
-OFFICIAL_COVARIANCE_SCALE = (
-    3.0  # CovarianceNoiseAdapter multiplies its sample by three (close/model/language_adapters.py @ 80f8db0)
-)
 
 
 class Adapter(nn.Module):
@@ -174,15 +171,20 @@ class Chain(Adapter):
         return vectors
 
 
-KINDS = ("mean", "linear", "covariance", "standardize")
-"""What can be fitted; see stages/adapt.py."""
+HOLDS: dict[Kind, set[str]] = {
+    "mean": {"difference"},
+    "linear": {"matrix"},
+    "covariance": {"mean", "factor"},
+    "standardize": {"text_mean", "image_mean", "stretch"},
+}
+"""What a fitted adapter of each kind keeps; see stages/adapt.py."""
 
 
 @dataclass(frozen=True)
 class About:
     """What an adapter's config.json says."""
 
-    kind: str
+    kind: Kind
     encoder: str
     fingerprint: str
     dim: int
@@ -201,9 +203,7 @@ def save(folder: Path, about: About, tensors: dict[str, Tensor]) -> None:
     from safetensors.torch import save_file
 
     with disk_errors(folder):
-        save_file(
-            {name: tensor.float().contiguous() for name, tensor in tensors.items()}, folder / "adapter.safetensors"
-        )
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "adapter.safetensors")
     write_json(folder / "config.json", asdict(about))
 
 
@@ -224,12 +224,12 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
     """
     path, told = with_options(spec)
     try:
-        settings = {name: float(value) for name, value in told.items()}
+        settings = {name: _finite(value) for name, value in told.items()}
         if path.startswith("random:"):
             taken = {"seed": float(seed), **settings}
             if taken.keys() != {"seed"}:
                 raise ValueError
-            return Bridge(RandomShift(dim, float(path.removeprefix("random:")), int(taken["seed"])))
+            return Bridge(RandomShift(dim, _finite(path.removeprefix("random:")), int(taken["seed"])))
     except ValueError:
         raise InputError(f"--adapter: expected random:MAGNITUDE, or FOLDER?scale=NUMBER, got {spec!r}") from None
     about, tensors = _read(Path(path))
@@ -242,14 +242,25 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
         raise InputError(
             f"--adapter: expected {path} without {', '.join(told)}, of which an adapter of kind {about.kind} knows nothing"
         )
-    scale = settings.get("scale", 1.0)
-    if about.kind == "mean":
+    return bridge(about.kind, tensors, settings.get("scale", 1.0))
+
+
+def bridge(kind: Kind, tensors: dict[str, Tensor], scale: float = 1.0) -> Bridge:
+    """The bridge made of what was fitted; `scale` is for a mean or a covariance."""
+    if kind == "mean":
         return Bridge(MeanShift(tensors["difference"], scale))
-    if about.kind == "linear":
+    if kind == "linear":
         return Bridge(LinearMap(tensors["matrix"]))
-    if about.kind == "covariance":
+    if kind == "covariance":
         return Bridge(CovarianceNoise(tensors["mean"], tensors["factor"], scale))
     return Bridge(Standardize(tensors["text_mean"]), Standardize(tensors["image_mean"], tensors["stretch"]))
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _read(folder: Path) -> tuple[About, dict[str, Tensor]]:
@@ -257,11 +268,10 @@ def _read(folder: Path) -> tuple[About, dict[str, Tensor]]:
 
     values = read_json(folder / "config.json", "a fitted adapter (make one with `imageless adapt`)")
     try:
-        about = About(**values)
         tensors = load_file(folder / "adapter.safetensors")
-        expected = {"mean": {"difference"}, "linear": {"matrix"}, "covariance": {"mean", "factor"}}
-        if tensors.keys() != expected.get(about.kind, {"text_mean", "image_mean", "stretch"}):
+        if tensors.keys() != HOLDS[values["kind"]]:
             raise ValueError(f"it holds {sorted(tensors)}")
+        about = About(**values)
     except Exception as error:  # a damaged file fails in as many ways as there are files
         raise InputError(f"the adapter {folder} is damaged ({error}); fit it again with `imageless adapt`") from None
     return about, tensors

@@ -23,6 +23,7 @@ from imageless.options import (
     EmbedOptions,
     EvaluateOptions,
     GapOptions,
+    Kind,
     PredictOptions,
     PretrainOptions,
     SynthesizeOptions,
@@ -157,7 +158,7 @@ def embed(
 def adapt(
     *data: Data,
     encoder: str,
-    kind: Literal["mean", "linear", "covariance", "standardize"],
+    kind: Kind,
     out: Out,
     options: Annotated[AdaptOptions, Flat] = AdaptOptions(),
     json: AsJson = False,
@@ -329,33 +330,21 @@ def reproduce(
     official
         The settings of the released code, where they differ from the paper's.
     """
-    from imageless.analysis.reproduce import markdown, reproduce
+    from imageless.analysis.reproduce import named, reproduce
+    from imageless.analysis.table import markdown
 
-    wrong = [pair for pair in set or [] if "=" not in pair]
-    if wrong:
-        raise InputError(f"--set: expected NAME=VALUE, got {wrong[0]!r}; e.g. --set encoder=FOLDER")
-    names = dict(pair.split("=", 1) for pair in set or [])
     table = f"{table}-official" if official else table
-    _show(reproduce(table, on, out, data, seeds, jobs, names=names), json, markdown)
+    _show(reproduce(table, on, out, data, seeds, jobs, names=named(set or [])), json, markdown)
 
 
 def _answer(
     run: Path, options: PredictOptions, tasks: tuple[str, ...], images: list[str], prompt: str | None, as_json: bool
 ) -> None:
-    """What a run of one of these tasks says about pictures, all of them asked the same."""
-    from imageless import pictures
-    from imageless.stages.predict import Predictor
+    from imageless.stages.predict import answers
 
-    wanted = pictures.find(images)
-    predictor = Predictor(run, options).expect_task(*tasks)
-    results = list(predictor.pictures(wanted, None if prompt is None else [prompt] * len(wanted)))
-    errors = [result.error for result in results if result.error]
-    if len(errors) == len(results):
-        raise InputError(errors[0])
-    if errors:
-        log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
-    told = {"run": str(run), "results": [shown.present(result) for result in results]}
-    _show(told, as_json, lambda r: "\n".join(shown.line(result, len(wanted) > 1) for result in r["results"]))
+    said = answers(run, options, tasks, images, prompt)
+    told = {"run": str(run), "results": [shown.present(result) for result in said]}
+    _show(told, as_json, lambda r: "\n".join(shown.line(result, len(said) > 1) for result in r["results"]))
 
 
 def _some(words: Sequence[str], what: str) -> list[str]:

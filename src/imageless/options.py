@@ -20,6 +20,10 @@ def with_options(path: str) -> tuple[str, dict[str, str]]:
     return match[1], dict(option.split("=", 1) for option in match[2].split("&"))
 
 
+Kind = Literal["mean", "linear", "covariance", "standardize"]
+"""What `imageless adapt` can fit."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where and how exactly things are computed."""

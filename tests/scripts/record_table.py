@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imageless.analysis.reproduce import markdown
+from imageless.analysis.table import markdown
 
 HERE = Path(__file__).resolve().parents[2]
 RECORDED = HERE / "src/imageless/recipes/recorded"

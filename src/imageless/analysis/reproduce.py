@@ -21,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from imageless.analysis.table import markdown
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
 from imageless.metrics.bootstrap import paired_bootstrap
@@ -52,6 +53,8 @@ class Row:
     """What more is added to the training of single columns."""
     shared: dict[str, str] = field(default_factory=dict)
     """Columns that make no difference to this row, with the column whose runs stand for them."""
+    skip: list[str] = field(default_factory=list)
+    """Columns this row leaves empty."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,14 @@ def reproduce(
     return result
 
 
+def named(pairs: Sequence[str]) -> dict[str, str]:
+    """What NAME=VALUE sets."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise InputError(f"--set: expected NAME=VALUE, got {wrong[0]!r}; e.g. --set encoder=FOLDER")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def read(table: str, ground: str) -> Recipe:
     """The recipe of a table on a ground."""
     file = resources.files("imageless.recipes") / f"{table}.{ground}.toml"
@@ -184,7 +195,7 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
     trained, evaluated = [], []
     for row in recipe.rows:
         for name, column in recipe.columns.items():
-            if name in row.shared:
+            if name in row.shared or name in row.skip:
                 continue
             for seed in seeds:
                 run = out / "runs" / _cell(row.of or row.name, name, seed)
@@ -227,6 +238,8 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
     for row in recipe.rows:
         rows[row.name] = {}
         for column, read_off in recipe.columns.items():
+            if column in row.skip:
+                continue
             folders = [out / "scores" / _cell(row.name, row.shared.get(column, column), seed) for seed in seeds]
             scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
             name = read_off.score or recipe.score
@@ -243,6 +256,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
         for a, b in recipe.compare
         for column in recipe.columns
+        if column in rows[a] and column in rows[b]
     ]
     return {
         "title": recipe.title,
@@ -251,7 +265,11 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         "rows": rows,
         "paper": recipe.paper,
         "shares": {
-            f"{part} / {whole}": {c: _share(rows[part][c]["mean"], rows[whole][c]["mean"]) for c in recipe.columns}
+            f"{part} / {whole}": {
+                c: _share(rows[part][c]["mean"], rows[whole][c]["mean"])
+                for c in recipe.columns
+                if c in rows[part] and c in rows[whole]
+            }
             for part, whole in recipe.shares
         },
         "differences": differences,
@@ -273,7 +291,7 @@ def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
     """The w of the best row for each column, with the whole sweep."""
     sweep = {
         column.noise or f"{shlex.split(recipe.train)[0]}-{name}": {
-            row: cells[name]["mean"] for row, cells in result["rows"].items()
+            row: cells[name]["mean"] for row, cells in result["rows"].items() if name in cells
         }
         for name, column in recipe.columns.items()
     }
@@ -281,53 +299,5 @@ def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
     return {"best": best, "sweep": sweep, "seeds": result["seeds"], "title": recipe.title}
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """The table to read: scores x 100, mean and spread (standard deviation over seeds)."""
-    cells = next(iter(result["rows"].values()))
-    columns = list(cells)
-    scores = dict.fromkeys(cell["score"] for cell in cells.values())
-    lines = [
-        f"**{result['title']}** {', '.join(scores)} x 100, mean ± standard deviation over seeds {result['seeds']}",
-        "",
-        f"| | {' | '.join(columns)} |",
-        f"|---|{'---|' * len(columns)}",
-    ]
-    for row, cells in result["rows"].items():
-        lines.append(f"| {row} | {' | '.join(_shown(cells[column]) for column in columns)} |")
-    for pair, shares in result["shares"].items():
-        lines.append(f"| *{pair}* | {' | '.join(_percent(shares[column]) for column in columns)} |")
-    for row, published in result["paper"].get("rows", {}).items():
-        lines.append(f"| *the paper's {row}* | {' | '.join(str(published.get(column, '')) for column in columns)} |")
-    if result["paper"]:
-        lines += ["", f"The paper's numbers are on other data: {result['paper']['source']}."]
-    if result["differences"]:
-        lines += ["", "| difference | column | x 100 | 95 % interval | p |", "|---|---|---|---|---|"]
-    for d in result["differences"]:
-        interval = f"{100 * d['low']:.1f} to {100 * d['high']:.1f}"
-        lines.append(
-            f"| {d['a']} - {d['b']} | {d['column']} | {100 * d['difference']:+.1f} | {interval} | {d['p']:.4f} |"
-        )
-    for score in result.get("also", []):
-        lines += ["", f"| {score} x 100 | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-        lines += [
-            f"| {row} | {' | '.join(_mean(c[name], score) for name in columns)} |" for row, c in result["rows"].items()
-        ]
-    return "\n".join(lines) + "\n"
-
-
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f} %"
-
-
-def _mean(cell: dict[str, Any], score: str) -> str:
-    values = [seed[score] for seed in cell["seeds"].values() if score in seed]
-    return f"{100 * statistics.fmean(values):.1f}" if values else ""
-
-
-def _shown(cell: dict[str, Any]) -> str:
-    spread = "" if cell["spread"] is None else f" ± {100 * cell['spread']:.1f}"
-    return f"{100 * cell['mean']:.1f}{spread}"

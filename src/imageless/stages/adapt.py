@@ -20,12 +20,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imageless import adapters, encoders, limits, moments
 from imageless.folders import begin, expect_free, publish
 from imageless.moments import Pairs
-from imageless.options import AdaptOptions
+from imageless.options import AdaptOptions, Kind
 from imageless.stages import embed
 from imageless.vectors import VectorTable
 
@@ -41,14 +41,17 @@ class Adapted:
     kind: str
     pairs: int | None
     gap: dict[str, dict[str, float]]
-    """Before and after: mean cosine of a caption with its picture, and the distance of the two means."""
+    """Before and after: mean cosine of a caption with its picture, and the distance of the two means.
+
+    After is without any blur: where captions end up, not how far they are scattered; `imageless gap` measures both.
+    """
 
 
 def adapt(
     sources: Sequence[str],
     out: Path,
     encoder: str,
-    kind: Literal["mean", "linear", "covariance", "standardize"],
+    kind: Kind,
     options: AdaptOptions,
 ) -> Adapted:
     """Fit an adapter on the joined data and write it to `out`."""
@@ -63,6 +66,7 @@ def adapt(
     else:
         paired = moments.pairs(texts, images, text_rows, image_rows)
         tensors = fit(kind, paired, options.ridge)
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
     about = adapters.About(
         kind=kind,
         encoder=model.name,
@@ -72,20 +76,12 @@ def adapt(
         rows={"text": len(texts), "image": len(images)},
         pairs=None if paired is None else paired.count,
         settings={"data": list(sources), "split": options.split, "ridge": options.ridge, "stretch": options.stretch},
-        gap={},
+        gap=_gaps(texts, images, text_rows, image_rows, adapters.bridge(kind, tensors)) if len(text_rows) else {},
     )
     work = begin(out, options.overwrite)
     adapters.save(work, about, tensors)
-    gap: dict[str, dict[str, float]] = {}
-    if len(text_rows):
-        bridge = adapters.load(str(work), model.fingerprint, model.dim)
-        gap = {
-            "before": _gap(texts, images, text_rows, image_rows, nn.Identity(), nn.Identity()),
-            "after": _gap(texts, images, text_rows, image_rows, bridge.text.eval(), bridge.image or nn.Identity()),
-        }
-        adapters.save(work, adapters.About(**{**vars(about), "gap": gap}), tensors)
     publish(work, out)
-    return Adapted(out, time.monotonic() - began, kind, about.pairs, gap)
+    return Adapted(out, time.monotonic() - began, kind, about.pairs, about.gap)
 
 
 def fit(kind: Literal["mean", "linear", "covariance"], pairs: Pairs, ridge: float = 0.0) -> dict[str, Tensor]:
@@ -144,20 +140,25 @@ def _standardized(texts: VectorTable, images: VectorTable, stretch: bool) -> dic
 
 
 @torch.no_grad()
-def _gap(
-    texts: VectorTable,
-    images: VectorTable,
-    text_rows: np.ndarray,
-    image_rows: np.ndarray,
-    text: nn.Module,
-    image: nn.Module,
-) -> dict[str, float]:
-    """How near captions are to their pictures once both sides went through these."""
-    cosines, apart = 0.0, np.zeros(texts.dim)
-    for left, right in zip(moments.pieces(texts, text_rows), moments.pieces(images, image_rows), strict=True):
-        vectors = torch.from_numpy(left)
-        moved = vectors if isinstance(text, nn.Identity) else text(vectors, vectors[:, :0])
-        seen = image(torch.from_numpy(right))
-        cosines += float((moved * seen).sum())
-        apart += (seen - moved).sum(0).double().numpy()
-    return {"paired": cosines / len(text_rows), "centroid_distance": float(np.linalg.norm(apart / len(text_rows)))}
+def _gaps(
+    texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray, bridge: adapters.Bridge
+) -> dict[str, dict[str, float]]:
+    """How near captions are to their pictures, as they are and once they went over the bridge, its blur left out."""
+    still = bridge.text.eval()
+
+    def moved(vectors: Tensor) -> Tensor:
+        return still(vectors, vectors[:, :0])
+
+    def asis(vectors: Tensor) -> Tensor:
+        return vectors
+
+    gaps = {}
+    for name, text, image in (("before", asis, asis), ("after", moved, bridge.image or asis)):
+        cosines, apart = 0.0, np.zeros(texts.dim)
+        for left, right in zip(moments.pieces(texts, text_rows), moments.pieces(images, image_rows), strict=True):
+            caption, picture = text(torch.from_numpy(left)), image(torch.from_numpy(right))
+            cosines += float((caption * picture).sum())
+            apart += (picture - caption).sum(0).double().numpy()
+        distance = float(np.linalg.norm(apart / len(text_rows)))
+        gaps[name] = {"paired": cosines / len(text_rows), "centroid_distance": distance}
+    return gaps

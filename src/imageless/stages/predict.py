@@ -6,6 +6,7 @@ CLOSE, arXiv:2211.09778.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +18,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from imageless import encoders, limits, pixels, runs, tasks
+from imageless import encoders, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
 from imageless.errors import InputError
 from imageless.options import PredictOptions
 from imageless.records import Picture
 from imageless.screen import progress
 from imageless.tokens import Ragged, encode
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,21 @@ class Predictor:
             shares = torch.tensor([answer.score for answer in answers]).softmax(-1).tolist()
             probabilities = {answer.text: round(share, 4) for answer, share in zip(answers, shares, strict=True)}
         return Prediction(name, answers[0].text, answers[0].score, answers[: self.options.n_best], probabilities)
+
+
+def answers(
+    run: Path, options: PredictOptions, tasks: Sequence[str], images: Sequence[str], prompt: str | None = None
+) -> list[Prediction]:
+    """What a run of one of these tasks says about pictures (files, globs, folders), all of them asked the same."""
+    wanted = pictures.find(images)
+    predictor = Predictor(run, options).expect_task(*tasks)
+    results = list(predictor.pictures(wanted, None if prompt is None else [prompt] * len(wanted)))
+    errors = [result.error for result in results if result.error]
+    if len(errors) == len(results):
+        raise InputError(errors[0])
+    if errors:
+        log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
+    return results
 
 
 def _rounded(score: float) -> float:

@@ -103,11 +103,13 @@ def train(sources: Sequence[str], out: Path, lm: str, options: TrainOptions) -> 
 def _expect_text_alone(options: TrainOptions) -> None:
     """Refuse what only makes sense where vectors are read."""
     given = {name: getattr(options, name) for name in ("vectors", "setting", "noise", "epoch_share", "epoch_most")}
-    given["on"] = None if options.on == "text" else options.on
+    given |= {"on": None if options.on == "text" else options.on, "adapter": ", ".join(options.adapter) or None}
     wrong = next((name for name, value in given.items() if value is not None), None)
     if wrong:
         flag = wrong.replace("_", "-")
         raise InputError(f"expected no --{flag} for the language task, got {given[wrong]}; it reads text alone")
+    if options.compile:
+        raise InputError("expected no --compile for the language task, whose probes have too many shapes; leave it out")
 
 
 def _counted(texts: Iterator[str]) -> Iterator[str]:
