@@ -184,6 +184,16 @@ def test_every_answer_is_what_the_scene_shows(world):
             assert answer(question) == expected(question.question, scene, group, named)
 
 
+def test_evidence_tells_of_everything_and_so_not_what_is_asked(world):
+    for scene in world[:500]:
+        for question in questions(scene):
+            told = {KIND_OF[word] for word in words(question.explanation) if word in KIND_OF}
+            beside = " left " in question.question or " right " in question.question
+            assert len(told) == 2 if beside else told == {group.kind for group in scene.groups}
+            if question.question.startswith("what") and not beside:  # its colour
+                assert {answer(question), *COLOUR_WORDS.get(answer(question), ())} & set(words(question.explanation))
+
+
 def expected(question: str, scene: Scene, group: Group | None, named: list[str]) -> str:
     """The answer worked out anew, from the question's words and the scene."""
     side = "left" if " left " in question else "right"

@@ -4,6 +4,9 @@ A blind model, which reads the question and sees nothing, is the yardstick: what
 of the wording. So what is asked is drawn in the same way whatever the answer is. Every scene asks one yes and one no
 about presence or colour; the wrong kind (colour) comes from those that could as well have been there. Left and right
 are mirrored by a coin. Numbers are asked less often where there is just one.
+
+The evidence, too, is no answer by itself: as VQA-E's explanations, which are captions with the answer worked in, it tells of
+everything there is. A sentence about the thing asked for alone would teach to read off the only colour it names.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ def _colour(scene: Scene, draw: random.Random) -> Question:
     noun, be = named(group, draw)
     wording = draw.choice((f"what color {be} the {noun}?", f"what is the color of the {noun}?"))
     answers = _ten(group.colour, COLOUR_ANSWERS.get(group.colour, ()), (), draw)
-    return Question(wording, answers, "other", _sentence(scene, [_full(group, draw)], draw))
+    return Question(wording, answers, "other", _evidence(scene, draw, group))
 
 
 def _place(scene: Scene, draw: random.Random) -> Question:
@@ -70,7 +73,7 @@ def _place(scene: Scene, draw: random.Random) -> Question:
     noun, be = named(group, draw)
     wording = draw.choice((f"where {be} the {noun}?", "where was the picture taken?"))
     main, *others = PLACE_ANSWERS[scene.place]
-    return Question(wording, _ten(main, others, (), draw), "other", _sentence(scene, [_told(group, draw)], draw))
+    return Question(wording, _ten(main, others, (), draw), "other", _evidence(scene, draw))
 
 
 def _presence(scene: Scene, draw: random.Random) -> tuple[Question, Question]:
@@ -78,10 +81,9 @@ def _presence(scene: Scene, draw: random.Random) -> tuple[Question, Question]:
     group = draw.choice(scene.groups)
     here = {other.kind for other in scene.groups}
     absent = draw.choice([kind for kind in kinds(scene.place) if kind not in here])
-    everything = [_told(other, draw) for other in scene.groups]
     return (
-        Question(_is_there(group.kind, draw), _yes(draw), "yes/no", _sentence(scene, [_told(group, draw)], draw)),
-        Question(_is_there(absent, draw), _no(draw), "yes/no", _sentence(scene, everything, draw)),
+        Question(_is_there(group.kind, draw), _yes(draw), "yes/no", _evidence(scene, draw)),
+        Question(_is_there(absent, draw), _no(draw), "yes/no", _evidence(scene, draw)),
     )
 
 
@@ -96,7 +98,7 @@ def _coloured(scene: Scene, draw: random.Random) -> tuple[Question, Question]:
     group = draw.choice(scene.groups)
     noun, be = named(group, draw)
     other = draw.choice([colour for colour in colours(group.kind, scene.place) if colour != group.colour])
-    evidence = _sentence(scene, [_full(group, draw)], draw)
+    evidence = _evidence(scene, draw, group)
     return (
         Question(f"{be} the {noun} {colour_word(group.colour, draw)}?", _yes(draw), "yes/no", evidence),
         Question(f"{be} the {noun} {colour_word(other, draw)}?", _no(draw), "yes/no", evidence),
@@ -108,9 +110,7 @@ def _number(scene: Scene, group: Group, draw: random.Random) -> Question:
     endings = ("are there", "can be seen", "are in the picture")
     strays = [str(count) for count in COUNTS if abs(count - group.count) == 1]
     answers = _ten(str(group.count), (), strays, draw)
-    return Question(
-        f"how many {many} {draw.choice(endings)}?", answers, "number", _sentence(scene, [_full(group, draw)], draw)
-    )
+    return Question(f"how many {many} {draw.choice(endings)}?", answers, "number", _evidence(scene, draw, group))
 
 
 def _side(scene: Scene, draw: random.Random) -> Question:
@@ -168,8 +168,10 @@ def _full(group: Group, draw: random.Random) -> Mention:
     return mention(group, draw, colour=1, vague=0, hypernym=0)
 
 
-def _sentence(scene: Scene, mentions: Sequence[Mention], draw: random.Random) -> str:
-    """Just these things and where they are."""
+def _evidence(scene: Scene, draw: random.Random, asked: Group | None = None) -> str:
+    """Everything there is and where, with the colour and the number of the thing asked about."""
+    mentions = [_full(group, draw) if group is asked else _told(group, draw) for group in scene.groups]
+    draw.shuffle(mentions)
     spot = where(scene, [told.group for told in mentions], draw)
     text = listed([told.text for told in mentions])
     return draw.choice((f"{text} {spot}", f"{mentions[0].there} {text} {spot}"))
