@@ -264,6 +264,27 @@ def test_any_encoder_and_captions_of_pictures_from_a_file(imageless, tmp_path: P
     assert json.loads((tmp_path / "gap/measures.json").read_text())["noise"] == measuring.NOISE
 
 
+def test_named_adapters_are_measured_beside_the_four(imageless, tmp_path: Path, album: Path, encoder_folder: Path):
+    told = (f"karpathy:{album}", "--encoder", encoder_folder, "--device", "cpu")
+    for kind in ("mean", "standardize"):
+        imageless("adapt", *told, "--kind", kind, "--out", tmp_path / kind)
+    more = [f"{tmp_path / 'mean'}", f"{tmp_path / 'mean'}?scale=-1", "random:0.5", f"{tmp_path / 'standardize'}"]
+    named = [word for spec in more for word in ("--adapter", spec)]
+    assert imageless("gap", *told, "--projection", "pca", *named, "--out", tmp_path / "gap").code == 0
+    found = json.loads((tmp_path / "gap/measures.json").read_text())["bridges"]
+    assert list(found) == [
+        *("raw", "noise", "mean", "linear", "covariance"),
+        "mean?scale=-1",
+        "random:0.5",
+        "standardize",
+    ]
+    assert found["raw"]["to_original"] == pytest.approx(1.0)
+    assert found["random:0.5"]["to_original"] == pytest.approx(1 / np.sqrt(1 + 0.25), abs=0.05)
+    assert found["mean?scale=-1"]["paired"] < found["raw"]["paired"] < found["mean"]["paired"]
+    assert found["standardize"]["centroid_distance"] < found["raw"]["centroid_distance"]
+    assert "random:MAGNITUDE" in imageless("gap", *told, "--adapter", "random:x", "--out", tmp_path / "other").complaint
+
+
 @pytest.mark.slow
 def test_the_default_projection_is_tsne(imageless, tmp_path: Path):
     told = ("gap", "world", "--encoder", "world", "--limit", 200, "--device", "cpu", "--out", tmp_path / "gap")

@@ -138,6 +138,8 @@ class GapOptions(Source, Machine):
     """Which split of the data."""
     projection: Literal["tsne", "umap", "pca"] = "tsne"
     """How captions and pictures are put on a plane; umap needs umap-learn."""
+    adapter: tuple[str, ...] = ()
+    """Further bridges to measure, as `train --adapter` names them."""
     overwrite: bool = False
     """Replace a folder of that name once the new one is complete."""
 

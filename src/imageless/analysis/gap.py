@@ -9,8 +9,6 @@ A caption counts once for each picture it is said of, a picture as often as it h
   caption with every other picture, `caption_caption` two captions of different pictures; `image_image` counts each picture once.
 - `separability` is the share of sides told right by a linear discriminant. It is fitted in closed form on half of the
   pictures with their captions (covariance within the sides, shrunk as in stages/adapt.py) and tested on the other half.
-- Bridges are fitted on the pairs they are measured on, and blur as they do while learning.
-- Neighbours are looked for in a sample of pictures with one caption each.
 
 CLOSE, arXiv:2211.09778: figure 3 and the analyses around it; there is no code for them in the release.
 """
@@ -18,18 +16,17 @@ CLOSE, arXiv:2211.09778: figure 3 and the analyses around it; there is no code f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from imageless import draws, encoders, limits, moments
-from imageless.adapters import Adapter, CovarianceNoise, LinearMap, MeanShift, Noise
-from imageless.analysis import gap_figures
-from imageless.errors import InputError
+from imageless.adapters import Bridge
+from imageless.analysis import bridges, gap_figures
+from imageless.analysis.both import Both
 from imageless.folders import begin, expect_free, publish, write_json
 from imageless.moments import Pairs
 from imageless.options import GapOptions
@@ -38,8 +35,6 @@ from imageless.stages import embed
 from imageless.vectors import VectorTable
 
 NOISE = 0.08  # the paper's for all tasks, where none is known for the encoder
-SAMPLE = 2000  # pictures whose neighbours and single cosines are looked at
-DOTS = 350  # pairs in figure 3
 RELATED = 20  # pairs of features that are named
 BINS = 80  # of a histogram of cosines
 STILL = 1e-5  # a variance below this share of the squared mean is what float32 products leave over
@@ -67,23 +62,6 @@ class Gap:
     """Pairs."""
 
 
-@dataclass(frozen=True)
-class Both:
-    """Captions and their pictures, those of one picture side by side, and the bridges between them."""
-
-    texts: VectorTable
-    images: VectorTable
-    text_rows: np.ndarray
-    image_rows: np.ndarray
-    pictures: np.ndarray
-    """Number of the picture of each pair: 0, 0, 0, 1, 1, ..."""
-    pairs: Pairs
-    bridges: dict[str, Adapter]
-    sample: np.ndarray
-    """Up to SAMPLE pairs of different pictures, in an order drawn by the seed."""
-    seed: int
-
-
 def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) -> Gap:
     """Measure the gap on the joined data and write figures and a page to `out`."""
     began = time.monotonic()
@@ -92,7 +70,9 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
     gap_figures.expect(options.projection)
     model = encoders.load(encoder, options.device, options.dtype)
     noise = model.noise.get("captioning-single", NOISE)
-    both = _gather(*embed.pairs(sources, model, options), noise, options.seed)
+    more = bridges.given(options.adapter, model, options.seed)
+    both = Both.of(*embed.pairs(sources, model, options), options.seed)
+    known = bridges.fitted(both.pairs, noise)
     measured = {
         "data": list(sources),
         "split": options.split,
@@ -100,9 +80,9 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
         "fingerprint": model.fingerprint,
         "seed": options.seed,
         "noise": noise,
-        **_measure(both),
+        **_measure(both, known | more),
     }
-    dots = {"projection": options.projection, "panels": panels(both, options.projection)}
+    dots = {"projection": options.projection, "panels": bridges.panels(both, known, options.projection)}
     work = begin(out, options.overwrite)
     gap_figures.write(work, measured, dots)
     write_json(work / "measures.json", measured)
@@ -120,51 +100,11 @@ def measure(
     seed: int = 0,
 ) -> dict[str, Any]:
     """Everything about the pairs (text_rows[i], image_rows[i]) that goes into measures.json, read piece by piece."""
-    return _measure(_gather(texts, images, text_rows, image_rows, noise, seed))
+    both = Both.of(texts, images, text_rows, image_rows, seed)
+    return _measure(both, bridges.fitted(both.pairs, noise))
 
 
-def panels(both: Both, projection: str) -> dict[str, dict[str, list[list[float]]]]:
-    """Up to DOTS captions and their pictures on a plane, before and after each bridge: the paper's figure 3."""
-    dots = both.sample[:DOTS]
-    captions, pictures = _sampled(both, dots)
-    shown = {"raw": captions} | {name: _cross(bridge, captions, both.seed) for name, bridge in both.bridges.items()}
-    placed = {}
-    for name, moved in shown.items():
-        plane = gap_figures.project(np.vstack([moved, pictures]), projection, both.seed)
-        placed[name] = {"captions": plane[: len(dots)].tolist(), "pictures": plane[len(dots) :].tolist()}
-    return placed
-
-
-def _gather(
-    texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray, noise: float, seed: int
-) -> Both:
-    order = np.argsort(image_rows, kind="stable")
-    text_rows, image_rows = text_rows[order], image_rows[order]
-    _, first, pictures, counts = np.unique(image_rows, return_index=True, return_inverse=True, return_counts=True)
-    if len(first) < 4:
-        raise InputError(f"expected pairs of captions and at least 4 pictures, got {len(first)} pictures; add some")
-    pairs = moments.pairs(texts, images, text_rows, image_rows)
-    draw = np.random.default_rng(draws.key(seed, "gap", "sample"))
-    chosen = draw.permutation(len(first))[:SAMPLE]
-    sample = first[chosen] + draw.integers(0, counts[chosen])
-    return Both(texts, images, text_rows, image_rows, pictures, pairs, _bridges(pairs, noise), sample, seed)
-
-
-def _bridges(pairs: Pairs, noise: float) -> dict[str, Adapter]:
-    """Fitted as `imageless adapt` does."""
-    shift = fitting.fit("mean", pairs)["difference"].float()
-    matrix = fitting.fit("linear", pairs)["matrix"].float()
-    factor = fitting.fit("covariance", pairs)["factor"].float()
-    return {
-        "noise": Noise(noise),
-        "mean": MeanShift(shift),
-        "linear": LinearMap(matrix),
-        "covariance": CovarianceNoise(shift, factor),
-    }
-
-
-def _measure(both: Both) -> dict[str, Any]:
-    captions, pictures = _sampled(both, both.sample)
+def _measure(both: Both, across: dict[str, Bridge]) -> dict[str, Any]:
     return {
         **_mean_cosines(both),
         "centroid_distance": float(np.linalg.norm(both.pairs.difference)),
@@ -174,8 +114,8 @@ def _measure(both: Both) -> dict[str, Any]:
         "explained_variance": _explained_variance(both.pairs),
         "correlation": _correlation(both.pairs),
         "sampled": len(both.sample),
-        "cosines": _histograms(captions, pictures),
-        "bridges": _crossed(both, captions, pictures),
+        "cosines": _histograms(*both.sampled()),
+        "bridges": bridges.measured(both, across),
     }
 
 
@@ -225,7 +165,7 @@ def _separability(both: Both) -> float:
     weights = np.linalg.solve((1 - share) * within + even * np.eye(dim), half.difference)
     middle = weights @ (half.text_mean + half.image_mean) / 2
     right = 0
-    for text, image in _pieces(both, ~shown):
+    for text, image in both.pieces(~shown):
         right += int((text @ weights <= middle).sum()) + int((image @ weights > middle).sum())
     return right / (2 * int((~shown).sum()))
 
@@ -276,62 +216,3 @@ def _histograms(captions: np.ndarray, pictures: np.ndarray) -> dict[str, Any]:
     edges = np.linspace(least - 1e-3, 1.001, BINS + 1)
     density = {name: np.histogram(cosines, edges, density=True)[0].tolist() for name, cosines in kinds.items()}
     return {"edges": edges.tolist(), "density": density}
-
-
-@torch.no_grad()
-def _crossed(both: Both, captions: np.ndarray, pictures: np.ndarray) -> dict[str, dict[str, float]]:
-    """What is left of the gap behind each bridge, over all pairs; and the neighbours in the sample."""
-    cosines = dict.fromkeys(both.bridges, 0.0)
-    apart = {name: np.zeros(both.texts.dim) for name in both.bridges}
-    for number, (text, image) in enumerate(_pieces(both, slice(None))):
-        for name, bridge in both.bridges.items():
-            moved = _cross(bridge, text, both.seed, number)
-            cosines[name] += float((moved * image).sum())
-            apart[name] += (image - moved).sum(0, dtype=np.float64)
-    before = _neighbours(both, captions, pictures)
-    raw = {"paired": float(np.trace(both.pairs.text_image)), "apart": both.pairs.difference, "nearest": before}
-    behind = {"raw": raw} | {
-        name: {
-            "paired": cosines[name] / both.pairs.count,
-            "apart": apart[name] / both.pairs.count,
-            "nearest": _neighbours(both, _cross(bridge, captions, both.seed), pictures),
-        }
-        for name, bridge in both.bridges.items()
-    }
-    own = both.text_rows[both.sample]
-    return {
-        name: {
-            "paired": found["paired"],
-            "centroid_distance": float(np.linalg.norm(found["apart"])),
-            "nearest_stays": int((found["nearest"] == before).sum()),
-            "nearest_is_own": int((found["nearest"] == own).sum()),
-        }
-        for name, found in behind.items()
-    }
-
-
-def _neighbours(both: Both, captions: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """The text row nearest to each picture of the sample."""
-    return both.text_rows[both.sample][(pictures @ captions.T).argmax(axis=1)]
-
-
-@torch.no_grad()
-def _cross(bridge: Adapter, captions: np.ndarray, seed: int, step: int = 0) -> np.ndarray:
-    normal = draws.normal(seed, step, len(captions), bridge.draws * captions.shape[1])
-    return bridge(torch.from_numpy(captions), normal).numpy()
-
-
-def _pieces(both: Both, chosen: np.ndarray | slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    return zip(
-        moments.pieces(both.texts, both.text_rows[chosen]),
-        moments.pieces(both.images, both.image_rows[chosen]),
-        strict=True,
-    )
-
-
-def _sampled(both: Both, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of these pairs."""
-    return (
-        moments.unit(both.texts.raw(both.text_rows[chosen]), str(both.texts.folder)),
-        moments.unit(both.images.raw(both.image_rows[chosen]), str(both.images.folder)),
-    )

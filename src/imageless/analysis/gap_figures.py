@@ -181,15 +181,22 @@ def _tables(measured: Mapping[str, Any]) -> str:
         "told apart by a linear classifier": [f"{measured['separability']:.1%}"],
     }
     behind = {
-        BRIDGES[name]: [
+        BRIDGES.get(name, str(name)): [
             f"{found['paired']:.4f}",
+            f"{found['to_original']:.4f}",
             f"{found['centroid_distance']:.4f}",
             f"{found['nearest_stays']:,}",
             f"{found['nearest_is_own']:,}",
         ]
         for name, found in measured["bridges"].items()
     }
-    columns = ["paired cosine", "distance of the means", "nearest caption stays", "nearest caption is its own"]
+    columns = [
+        "paired cosine",
+        "cosine to where it was",
+        "distance of the means",
+        "nearest caption stays",
+        "nearest caption is its own",
+    ]
     size = f"{measured['n']:,} captions of {measured['pictures']:,} pictures"
     told = f"Behind each bridge; nearest captions of {measured['sampled']:,} pictures among as many; noise w = {measured['noise']}"
     return (
