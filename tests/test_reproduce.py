@@ -98,6 +98,20 @@ def test_a_row_leaves_the_columns_it_skips_empty(tmp_path: Path):
     assert [difference["column"] for difference in result["differences"]] == ["vqa"]
 
 
+def test_a_column_may_be_read_from_what_was_made(tmp_path: Path):
+    read = made.Column(read="gap/measures.json", path=["bridges", "{row}", "paired"])
+    rows = [made.Row("none", key="raw"), made.Row("mean")]
+    recipe = made.Recipe(title="Read off.", rows=rows, columns={"gap": read}, seeds=[0, 1], make={"gap": "gap world"})
+    assert [len(stage) for stage in made._commands(recipe, [0, 1], tmp_path, None)] == [1, 0, 0]
+    file = tmp_path / "made" / "gap" / "measures.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"bridges": {"raw": {"paired": 0.25}}}))
+    with pytest.raises(InputError, match=r"of mean in .*measures\.json, found none"):
+        made._collect(recipe, [0, 1], tmp_path)
+    file.write_text(json.dumps({"bridges": {"raw": {"paired": 0.25}, "mean": {"paired": 0.5}}}))
+    assert "| none | 25.0 |\n| mean | 50.0 |" in table.markdown(made._collect(recipe, [0, 1], tmp_path))
+
+
 def test_an_unknown_table_lists_those_there_are():
     with pytest.raises(InputError, match=r"there are: .*captioning\.world"):
         made.read("captoning", "world")
@@ -120,11 +134,10 @@ def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path
     recipe = made.read(table, ground)
     commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
     for step in commands:
-        options = [word for word in step.arguments if word.startswith("--") and word != "--judge"]
+        options = [word for word in step.arguments if word.startswith("--") and word not in ("--judge", "--adapter")]
         assert len(options) == len(set(options)), step.arguments
-    cells = sum(
-        len(recipe.columns.keys() - row.shared.keys() - set(row.skip)) * len(recipe.seeds) for row in recipe.rows
-    )
+    scored = {name for name, column in recipe.columns.items() if not column.read}
+    cells = sum(len(scored - row.shared.keys() - set(row.skip)) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
 

@@ -55,6 +55,8 @@ class Row:
     """Columns that make no difference to this row, with the column whose runs stand for them."""
     skip: list[str] = field(default_factory=list)
     """Columns this row leaves empty."""
+    key: str | None = None
+    """Where columns that are read from a file look for this row; default: its name."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ class Column:
     """Default: the recipe's."""
     noise: str | None = None
     """Under which name a sweep over w keeps the best; default: the task and the column's name."""
+    read: str | None = None
+    """Nothing is trained: the numbers stand in this file below OUT/made"""
+    path: list[str] = field(default_factory=list)
+    """along these keys, of which {row} is the row's."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,7 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
     trained, evaluated = [], []
     for row in recipe.rows:
         for name, column in recipe.columns.items():
-            if name in row.shared or name in row.skip:
+            if column.read or name in row.shared or name in row.skip:
                 continue
             for seed in seeds:
                 run = out / "runs" / _cell(row.of or row.name, name, seed)
@@ -240,6 +246,9 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         for column, read_off in recipe.columns.items():
             if column in row.skip:
                 continue
+            if read_off.read:
+                rows[row.name][column] = _read_off(out / "made" / read_off.read, read_off.path, row.key or row.name)
+                continue
             folders = [out / "scores" / _cell(row.name, row.shared.get(column, column), seed) for seed in seeds]
             scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
             name = read_off.score or recipe.score
@@ -256,7 +265,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
         for a, b in recipe.compare
         for column in recipe.columns
-        if column in rows[a] and column in rows[b]
+        if (a, column) in items and (b, column) in items
     ]
     return {
         "title": recipe.title,
@@ -280,6 +289,17 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+def _read_off(file: Path, path: list[str], row: str) -> dict[str, Any]:
+    """A cell whose number was measured once for all seeds."""
+    found: Any = read_json(file, "what a recipe's column is read from")
+    try:
+        for key in path:
+            found = found[key.format(row=row)]
+    except (KeyError, TypeError):
+        raise InputError(f"expected {' > '.join(path)} of {row} in {file}, found none") from None
+    return {"score": path[-1], "mean": float(found), "spread": None, "seeds": {}}
 
 
 def _items(folder: Path, score: str) -> np.ndarray:
