@@ -32,7 +32,7 @@ ROOMS = (
     ("records", "pictures"),
     ("data", "world", "tasks", "tokens", "draws", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
-    ("runs", "loop", "moments"),
+    ("runs", "loop", "moments", "noise"),
     ("stages",),
     ("analysis", "api", "recipes"),
     ("serving", "demo", "check", "benchmarks"),

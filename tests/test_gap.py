@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import make_table
-from imageless import moments
-from imageless.analysis import gap as measuring
+from imageless import moments, noise
 from imageless.analysis import gap_figures
 from imageless.analysis.gap import Gap, gap, measure
 from imageless.errors import InputError
@@ -113,7 +112,7 @@ def test_bridges_are_measured_as_the_plain_way_does(album_tables, monkeypatch: p
 def test_a_caption_of_two_pictures_is_its_own_neighbour_at_both(tmp_path: Path):
     pictures = np.vstack([np.eye(8), np.eye(8)])
     tables = make_table(tmp_path / "t", "text", np.eye(8)), make_table(tmp_path / "i", "image", pictures)
-    found = measure(*tables, np.tile(np.arange(8), 2), np.arange(16), noise=0.0)
+    found = measure(*tables, np.tile(np.arange(8), 2), np.arange(16), w=0.0)
     assert found["sampled"] == 16
     assert found["bridges"]["raw"]["nearest_is_own"] == 16 == found["bridges"]["raw"]["nearest_stays"]
     assert found["bridges"]["noise"] == pytest.approx(found["bridges"]["raw"], abs=1e-6)
@@ -261,7 +260,7 @@ def test_any_encoder_and_captions_of_pictures_from_a_file(imageless, tmp_path: P
     told = ("gap", f"karpathy:{album}", "--encoder", encoder_folder, "--device", "cpu", "--projection", "pca")
     said = imageless(*told, "--out", tmp_path / "gap", "--json").json
     assert said["n"] == 18
-    assert json.loads((tmp_path / "gap/measures.json").read_text())["noise"] == measuring.NOISE
+    assert json.loads((tmp_path / "gap/measures.json").read_text())["noise"] == noise.PAPER
 
 
 def test_named_adapters_are_measured_beside_the_four(imageless, tmp_path: Path, album: Path, encoder_folder: Path):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from imageless import data, draws, encoders, pictures
+from imageless import data, draws, encoders, noise, pictures
 from imageless.adapters import Noise
 from imageless.models.close import Close
 from imageless.models.language import small_t5
@@ -141,6 +141,29 @@ def test_noise_depends_on_seed_step_and_row_and_on_nothing_else():
     assert not torch.equal(whole, draws.normal(2, 5, rows=8, dim=3))
     assert not torch.equal(whole, draws.normal(1, 6, rows=8, dim=3))
     assert abs(draws.normal(0, 0, 1000, 50).std().item() - 1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("scenes", "w"),
+    [
+        ([("A dog.", ["a dog."]), ("A cat.", ["a cat."])], 0.12),  # each says itself, in lower case
+        ([("A dog.", ["an animal.", "it barks."]), ("A cat.", ["a pet."])], 0.04),
+        ([("A dog.", ["a dog."]), ("A cat.", ["a dog."])], 0.069),  # half do; a target of another scene does not count
+    ],
+)
+def test_automatic_noise_asks_whether_sentences_say_themselves(scenes, w):
+    examples = [Example(scene, (scene,), "", tuple(targets)) for scene, targets in scenes]
+    assert noise.automatic(pack(examples, str.lower)) == w
+
+
+@pytest.mark.parametrize(("setting", "w"), [("single", 0.12), ("multiple", 0.04)])
+def test_auto_is_a_noise_the_command_line_knows(imageless, tmp_path, album, encoder_folder, setting, w):
+    told = ("train", "captioning", f"karpathy:{album}", "--encoder", encoder_folder, "--lm", "world:32x1", "--steps", 2)
+    told = (*told, "--setting", setting, "--device", "cpu")
+    assert "chosen from the text" in imageless(*told, "--noise", "auto", "--out", tmp_path / "run").err
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["noise"] == w and config["options"]["noise"] == "auto"
+    assert "--noise" in imageless(*told, "--noise", "much", "--out", tmp_path / "other").complaint
 
 
 def test_noise_reaches_the_weights(tmp_path, sentences, encoder_folder):

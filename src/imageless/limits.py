@@ -58,6 +58,8 @@ def deciding(options: Any) -> dict[str, Any]:
 
 def _expect(options: object, name: str, expected: str, fits: Callable[[float], bool]) -> None:
     value = getattr(options, name, None)
+    if isinstance(value, str):  # a word that stands for a number, such as --noise auto
+        return
     if value is not None and not (math.isfinite(value) and fits(value)):
         flag = name.replace("_", "-")
         raise InputError(f"--{flag}: expected {expected}, got {value}; leave it out for the default")

@@ -202,8 +202,9 @@ class TrainOptions(Source, Machine):
     """Which split of the data."""
     setting: Literal["single", "multiple"] | None = None
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
-    noise: float | None = None
-    """w, the standard deviation of the noise in each dimension; default: the value kept with the encoder."""
+    noise: float | Literal["auto"] | None = None
+    """w, the standard deviation of the noise in each dimension, or auto: chosen from the text; default: the value kept with
+    the encoder."""
     adapter: tuple[str, ...] = ()
     """What else brings sentences nearer to pictures, before the noise: a folder made by `imageless adapt`, or random:0.5."""
     on: Literal["text", "images", "nothing"] = "text"

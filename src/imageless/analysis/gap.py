@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from imageless import draws, encoders, limits, moments
+from imageless import draws, encoders, limits, moments, noise
 from imageless.adapters import Bridge
 from imageless.analysis import bridges, gap_figures
 from imageless.analysis.both import Both
@@ -34,7 +34,6 @@ from imageless.stages import adapt as fitting
 from imageless.stages import embed
 from imageless.vectors import VectorTable
 
-NOISE = 0.08  # the paper's for all tasks, where none is known for the encoder
 RELATED = 20  # pairs of features that are named
 BINS = 80  # of a histogram of cosines
 STILL = 1e-5  # a variance below this share of the squared mean is what float32 products leave over
@@ -69,17 +68,17 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
     expect_free(out, options.overwrite)
     gap_figures.expect(options.projection)
     model = encoders.load(encoder, options.device, options.dtype)
-    noise = model.noise.get("captioning-single", NOISE)
+    w = model.noise.get("captioning-single", noise.PAPER)
     more = bridges.given(options.adapter, model, options.seed)
     both = Both.of(*embed.pairs(sources, model, options), options.seed)
-    known = bridges.fitted(both.pairs, noise)
+    known = bridges.fitted(both.pairs, w)
     measured = {
         "data": list(sources),
         "split": options.split,
         "encoder": model.name,
         "fingerprint": model.fingerprint,
         "seed": options.seed,
-        "noise": noise,
+        "noise": w,
         **_measure(both, known | more),
     }
     dots = {"projection": options.projection, "panels": bridges.panels(both, known, options.projection)}
@@ -96,12 +95,12 @@ def measure(
     images: VectorTable,
     text_rows: np.ndarray,
     image_rows: np.ndarray,
-    noise: float = NOISE,
+    w: float = noise.PAPER,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Everything about the pairs (text_rows[i], image_rows[i]) that goes into measures.json, read piece by piece."""
     both = Both.of(texts, images, text_rows, image_rows, seed)
-    return _measure(both, bridges.fitted(both.pairs, noise))
+    return _measure(both, bridges.fitted(both.pairs, w))
 
 
 def _measure(both: Both, across: dict[str, Bridge]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import adapters, data, draws, encoders, limits, loop, runs, tasks
+from imageless import adapters, data, draws, encoders, limits, loop, noise, runs, tasks
 from imageless.adapters import Chain, Noise, Standardize
 from imageless.encoders.base import Encoder, from_hub
 from imageless.errors import InputError
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAPER_NOISE = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 section 3.1
 EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_STEPS = 3000  # minutes on one core; twice as many give a few points more (docs/log.md)
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
@@ -81,8 +80,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
         model, tokenizer = _model(lm, packed, frozen, options)
         packed, table = _vectors(packed, frozen, options)
-        noise = _noise(options, frozen, defaults.noise)
-        adapter, picture_side = _bridge(options, frozen, noise)
+        w = _noise(options, frozen, defaults.noise, packed)
+        adapter, picture_side = _bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
@@ -104,7 +103,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         named,
         spec,
         model.prefix.length,
-        noise,
+        w,
         list(sources),
         len(packed),
         kept,
@@ -214,18 +213,22 @@ def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pac
     return replace(packed, scene_of=Ragged(rows, np.arange(len(rows) + 1))), table
 
 
-def _noise(options: TrainOptions, encoder: Encoder, setting: str) -> float:
+def _noise(options: TrainOptions, encoder: Encoder, setting: str, packed: Pack) -> float:
     """w: the one given, or the one kept with the encoder; none where the model learns from pictures themselves."""
-    if options.noise is not None:
+    if isinstance(options.noise, float | int):
         return options.noise
     if options.on != "text":
         return 0.0
+    if options.noise == "auto":
+        w = noise.automatic(packed)
+        log.info("noise w = %s, chosen from the text", w)
+        return w
     if setting not in encoder.noise:
-        log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, PAPER_NOISE)
-    return encoder.noise.get(setting, PAPER_NOISE)
+        log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, noise.PAPER)
+    return encoder.noise.get(setting, noise.PAPER)
 
 
-def _bridge(options: TrainOptions, encoder: Encoder, noise: float) -> tuple[Chain, Standardize | None]:
+def _bridge(options: TrainOptions, encoder: Encoder, w: float) -> tuple[Chain, Standardize | None]:
     """What sentences go through while learning, noise last, and what pictures go through whenever the run is asked."""
     if options.adapter and options.on != "text":
         raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
@@ -235,7 +238,7 @@ def _bridge(options: TrainOptions, encoder: Encoder, noise: float) -> tuple[Chai
         raise InputError(
             "--adapter: expected one adapter of kind standardize, as the first; fit others on what it gives"
         )
-    return Chain([*(bridge.text for bridge in bridges), Noise(noise)]), (picture_sides or [None])[0]
+    return Chain([*(bridge.text for bridge in bridges), Noise(w)]), (picture_sides or [None])[0]
 
 
 def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:
