@@ -23,6 +23,7 @@ LEAST = {
     "beams": 1,
     "n_best": 1,
     "captions": 1,
+    "quartets": 2,
     "dim": 1,
     "text_layers": 0,
     "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces

@@ -145,6 +145,16 @@ class GapOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class ContrastOptions(Machine):
+    """How changes of one thing are measured."""
+
+    quartets: int = 200
+    """Times four scenes."""
+    overwrite: bool = False
+    """Replace a folder of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
 class PretrainOptions(Source, Machine):
     """How a dual encoder is trained on (picture, caption) pairs."""
 

@@ -53,6 +53,18 @@ def gap(result: dict[str, Any]) -> str:
     return "\n".join([*lines, told])
 
 
+def contrast(result: dict[str, Any]) -> str:
+    """A line for each change, and what a captioner made of it."""
+    lines = [
+        f"another {change}: shifts are alike by " + ", ".join(f"{side} {value:.3f}" for side, value in sides.items())
+        for change, sides in result["consistency"].items()
+    ]
+    if result["told"]:
+        lines.append("the right caption first: " + ", ".join(f"{name} {s:.1%}" for name, s in result["told"].items()))
+    told = f"{result['n']:,} quartets in {result['seconds']:,.0f} s; look at {result['out'] / 'report.html'}"
+    return "\n".join([*lines, told])
+
+
 def synthesized(result: dict[str, Any]) -> str:
     """How much was kept, at which pace, and what the writer says too often."""
     left_out = "".join(f", {count:,} {reason}" for reason, count in result["left_out"].items())

@@ -118,20 +118,10 @@ class Predictor:
         """The best answers for unit vectors, whichever side they came from."""
         if not len(vectors):
             return []
-        if any(prompts):
-            asked = encode(self.tokenizer, prompts, self.defaults.longest_prompt)
-        else:
-            asked = Ragged.of([[]] * len(prompts))  # nothing is asked: the encoder reads the vector alone
-        ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))
-        mask = (torch.arange(ids.shape[1]) < torch.from_numpy(asked.lengths)[:, None]).long()
-        seen = vectors.to(self.device, self.model.dtype)  # the swap: pictures, where train.py had sentences
-        if self.config.on == "nothing":
-            seen = torch.zeros_like(seen)
-        read = (seen, ids.to(self.device), mask.to(self.device))
         if self.choices:
-            return self._ranked(*read)
+            return self._ranked(vectors, prompts)
         generated = self.model.generate(
-            *read,
+            *self._read(vectors, prompts),
             beams=self.beams,
             n_best=self.options.n_best,
             length_penalty=self.length_penalty,
@@ -143,17 +133,34 @@ class Predictor:
         n_best = self.options.n_best
         return [answers[first : first + n_best] for first in range(0, len(answers), n_best)]
 
-    def _ranked(self, seen: Tensor, ids: Tensor, mask: Tensor) -> list[list[Answer]]:
+    def likelihoods(
+        self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str], choices: Sequence[str]
+    ) -> Float[Tensor, "batch choices"]:
+        """Log probability of each choice as the answer to each vector and its prompt."""
+        words = encode(self.tokenizer, choices, self.defaults.longest_target)
+        ids = torch.from_numpy(words.padded(np.arange(len(words)), fill=-100)).to(self.device)
+        return self.model.rank(*self._read(vectors, prompts), ids).float().cpu()
+
+    def _read(self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        if any(prompts):
+            asked = encode(self.tokenizer, prompts, self.defaults.longest_prompt)
+        else:
+            asked = Ragged.of([[]] * len(prompts))  # nothing is asked: the encoder reads the vector alone
+        ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))
+        mask = (torch.arange(ids.shape[1]) < torch.from_numpy(asked.lengths)[:, None]).long()
+        seen = vectors.to(self.device, self.model.dtype)  # the swap: pictures, where train.py had sentences
+        if self.config.on == "nothing":
+            seen = torch.zeros_like(seen)
+        return seen, ids.to(self.device), mask.to(self.device)
+
+    def _ranked(self, vectors: Tensor, prompts: Sequence[str]) -> list[list[Answer]]:
         """All that can be answered, the likeliest first."""
-        words = encode(self.tokenizer, self.choices, self.defaults.longest_target)
-        choices = torch.from_numpy(words.padded(np.arange(len(words)), fill=-100)).to(self.device)
-        scores = self.model.rank(seen, ids, mask, choices).float()
         return [
             [
                 Answer(self.choices[place], _rounded(float(row[place])))
                 for place in row.argsort(descending=True).tolist()
             ]
-            for row in scores.cpu()
+            for row in self.likelihoods(vectors, prompts, self.choices)
         ]
 
     def _prediction(self, name: str, answers: list[Answer]) -> Prediction:

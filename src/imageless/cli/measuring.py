@@ -1,0 +1,110 @@
+"""Verbs that measure: scores, the gap, tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from imageless import shown
+from imageless.cli.words import DATA, AsJson, Data, Flat, Out, Run, app, show, some
+from imageless.options import (
+    ContrastOptions,
+    EvaluateOptions,
+    GapOptions,
+)
+
+
+@app.command
+def evaluate(
+    run: Run,
+    /,
+    *data: Data,
+    out: Out,
+    options: Annotated[EvaluateOptions, Flat] = EvaluateOptions(),
+    json: AsJson = False,
+) -> None:
+    """Answer a whole split and score the answers."""
+    from imageless.stages.evaluate import evaluate
+
+    show(evaluate(run, some(data, DATA), out, options), json, shown.scored)
+
+
+@app.command
+def score(*, hypotheses: Path, references: Path, json: AsJson = False) -> None:
+    """Score captions against references, as the official COCO scorers do, without Java.
+
+    Parameters
+    ----------
+    hypotheses
+        COCO results [{"image_id": 1, "caption": "..."}] or {"id": ["caption"]} as JSON.
+    references
+        COCO annotations {"annotations": [{"image_id": 1, "caption": "..."}]} or {"id": ["caption", ...]} as JSON.
+    """
+    from imageless.stages.evaluate import score_files
+
+    show(score_files(hypotheses, references), json, shown.scored)
+
+
+@app.command
+def gap(
+    *data: Data, encoder: str, out: Out, options: Annotated[GapOptions, Flat] = GapOptions(), json: AsJson = False
+) -> None:
+    """Measure how far sentences and pictures lie apart, and what bridges make of it; draws figures and a page."""
+    from imageless.analysis.gap import gap
+
+    show(gap(some(data, DATA), out, encoder, options), json, shown.gap)
+
+
+@app.command
+def contrast(
+    *,
+    encoder: str = "world",
+    run: Annotated[Path | None, Parameter(help="A captioning run; can it tell the pictures apart?")] = None,
+    out: Out,
+    options: Annotated[ContrastOptions, Flat] = ContrastOptions(),
+    json: AsJson = False,
+) -> None:
+    """Measure how sentences and pictures of the world move when one thing changes."""
+    from imageless.analysis.contrast import contrast
+
+    show(contrast(out, encoder, run, options), json, shown.contrast)
+
+
+@app.command
+def reproduce(
+    table: str,
+    /,
+    *,
+    on: Literal["world", "photos", "paper"] = "world",
+    out: Out,
+    data: Path | None = None,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    official: bool = False,
+    set: Annotated[
+        list[str] | None, Parameter(help="NAME=VALUE: an encoder or language model in place of the recipe's")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Make a table again from its recipe; a stopped table goes on where it stopped.
+
+    Parameters
+    ----------
+    on
+        The ground to stand on.
+    data
+        Folder with the recipe's data, where it needs some.
+    seeds
+        Use only this many of the recipe's seeds.
+    jobs
+        Processes at a time; default: one for each core.
+    official
+        The settings of the released code, where they differ from the paper's.
+    """
+    from imageless.analysis.reproduce import named, reproduce
+    from imageless.analysis.table import markdown
+
+    table = f"{table}-official" if official else table
+    show(reproduce(table, on, out, data, seeds, jobs, names=named(set or [])), json, markdown)
