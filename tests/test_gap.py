@@ -12,7 +12,7 @@ import pytest
 
 from conftest import make_table
 from imageless import moments, noise
-from imageless.analysis import gap_figures
+from imageless.analysis import bridges, gap_figures
 from imageless.analysis.gap import Gap, gap, measure
 from imageless.errors import InputError
 from imageless.options import GapOptions
@@ -266,21 +266,21 @@ def test_any_encoder_and_captions_of_pictures_from_a_file(imageless, tmp_path: P
 def test_named_adapters_are_measured_beside_the_four(imageless, tmp_path: Path, album: Path, encoder_folder: Path):
     told = (f"karpathy:{album}", "--encoder", encoder_folder, "--device", "cpu")
     for kind in ("mean", "standardize"):
-        imageless("adapt", *told, "--kind", kind, "--out", tmp_path / kind)
-    more = [f"{tmp_path / 'mean'}", f"{tmp_path / 'mean'}?scale=-1", "random:0.5", f"{tmp_path / 'standardize'}"]
+        imageless("adapt", *told, "--kind", kind, "--out", tmp_path / f"my-{kind}")
+    mean = tmp_path / "my-mean"
+    more = [f"{mean}", f"{mean}?scale=-1", "random:0.5", f"{tmp_path / 'my-standardize'}"]
     named = [word for spec in more for word in ("--adapter", spec)]
     assert imageless("gap", *told, "--projection", "pca", *named, "--out", tmp_path / "gap").code == 0
     found = json.loads((tmp_path / "gap/measures.json").read_text())["bridges"]
-    assert list(found) == [
-        *("raw", "noise", "mean", "linear", "covariance"),
-        "mean?scale=-1",
-        "random:0.5",
-        "standardize",
-    ]
+    assert list(found) == [*bridges.FITTED, "my-mean", "my-mean?scale=-1", "random:0.5", "my-standardize"]
     assert found["raw"]["to_original"] == pytest.approx(1.0)
     assert found["random:0.5"]["to_original"] == pytest.approx(1 / np.sqrt(1 + 0.25), abs=0.05)
-    assert found["mean?scale=-1"]["paired"] < found["raw"]["paired"] < found["mean"]["paired"]
-    assert found["standardize"]["centroid_distance"] < found["raw"]["centroid_distance"]
+    assert found["my-mean?scale=-1"]["paired"] < found["raw"]["paired"] < found["my-mean"]["paired"]
+    assert found["my-standardize"]["centroid_distance"] < found["raw"]["centroid_distance"]
+    mean.rename(tmp_path / "mean")
+    for again in ((tmp_path / "mean",), ("random:1", "random:1")):
+        named = [word for spec in again for word in ("--adapter", spec)]
+        assert "names of their own" in imageless("gap", *told, *named, "--out", tmp_path / "other").complaint
     assert "random:MAGNITUDE" in imageless("gap", *told, "--adapter", "random:x", "--out", tmp_path / "other").complaint
 
 

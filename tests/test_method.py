@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from imageless import data, draws, encoders, noise, pictures
 from imageless.adapters import Noise
+from imageless.errors import InputError
 from imageless.models.close import Close
 from imageless.models.language import small_t5
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
@@ -164,6 +165,8 @@ def test_auto_is_a_noise_the_command_line_knows(imageless, tmp_path, album, enco
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert config["noise"] == w and config["options"]["noise"] == "auto"
     assert "--noise" in imageless(*told, "--noise", "much", "--out", tmp_path / "other").complaint
+    with pytest.raises(InputError, match="--noise: expected at least 0, got much"):
+        learn(tmp_path / "other", f"karpathy:{album}", encoder_folder, replace(QUICK, noise="much"))
 
 
 def test_noise_reaches_the_weights(tmp_path, sentences, encoder_folder):

@@ -36,6 +36,7 @@ LEAST = {
     "word_dropout": 0,
     "feature_dropout": 0,
 }
+WORDS = {"noise": ("auto",)}  # that stand for a number
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
 ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
 
@@ -59,8 +60,8 @@ def deciding(options: Any) -> dict[str, Any]:
 
 def _expect(options: object, name: str, expected: str, fits: Callable[[float], bool]) -> None:
     value = getattr(options, name, None)
-    if isinstance(value, str):  # a word that stands for a number, such as --noise auto
+    if value is None or value in WORDS.get(name, ()):
         return
-    if value is not None and not (math.isfinite(value) and fits(value)):
+    if isinstance(value, str) or not (math.isfinite(value) and fits(value)):
         flag = name.replace("_", "-")
         raise InputError(f"--{flag}: expected {expected}, got {value}; leave it out for the default")

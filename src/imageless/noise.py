@@ -2,11 +2,11 @@
 
 What decides is whether a sentence is asked to say itself. Then little noise teaches to repeat it word by word, which no
 picture's vector allows, and w has to be large; a sentence that is asked for another of its scene, or for an answer, has
-to be understood anyway. The two sizes come from spaces of 256 to 768 dimensions alike:
+to be understood anyway. The two sizes are the released code's for COCO (CLIP ViT-L/14, 768 dimensions;
+close/experiments/train.py @ 80f8db0). The sweeps of docs/results.md, in two spaces of 256, end near them:
 
-    itself     0.12   tuned on COCO (CLIP ViT-L/14; close/experiments/train.py @ 80f8db0); the best of the sweeps on the world and
-                      on photographs (docs/results.md)
-    another    0.04   the same three
+    itself     0.12   best on the world; best, and the largest tried, on photographs
+    another    0.04   within 1 % of the best (0.03) on the world; best, and the smallest tried, on photographs
 """
 
 from __future__ import annotations

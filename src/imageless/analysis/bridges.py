@@ -6,6 +6,7 @@ while learning. Neighbours are looked for in the sample. CLOSE, arXiv:2211.09778
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from imageless.adapters import Bridge, CovarianceNoise, LinearMap, MeanShift, No
 from imageless.analysis import gap_figures
 from imageless.analysis.both import Both
 from imageless.encoders.base import Encoder
+from imageless.errors import InputError
 from imageless.moments import Pairs
 from imageless.stages import adapt as fitting
 
 DOTS = 350  # pairs in figure 3
+FITTED = ("raw", "noise", "mean", "linear", "covariance")  # what figure 3 shows
 
 
 def fitted(pairs: Pairs, noise: float) -> dict[str, Bridge]:
@@ -38,7 +41,16 @@ def fitted(pairs: Pairs, noise: float) -> dict[str, Bridge]:
 
 def given(specs: Sequence[str], encoder: Encoder, seed: int) -> dict[str, Bridge]:
     """Adapters as `train --adapter` names them, by the last part of the name: ADAPTERS/coco?scale=3 is coco?scale=3."""
-    return {Path(spec).name: adapters.load(spec, encoder.fingerprint, encoder.dim, seed) for spec in specs}
+    names = [Path(spec).name for spec in specs]
+    for name, count in Counter([*FITTED, *names]).items():
+        if count > 1:
+            raise InputError(
+                f"--adapter: expected names of their own beside {', '.join(FITTED)}, got {name} again; rename a folder"
+            )
+    return {
+        name: adapters.load(spec, encoder.fingerprint, encoder.dim, seed)
+        for name, spec in zip(names, specs, strict=True)
+    }
 
 
 @torch.no_grad()

@@ -42,8 +42,9 @@ def quartets(count: int, seed: int = 0) -> Iterator[tuple[Case, ...]]:
             for position, at in POSITIONS.items():
                 group = Group(species, colour, size, many, at, x)
                 index = 4 * number + len(cases)
-                scene = Scene("contrasts", index, PLACE, (group,), draw.getrandbits(31))
-                alike = Scene("contrasts-alike", index, PLACE, (group,), chances)
+                # vectors are kept by a scene's name, so another seed's scenes need another one
+                scene = Scene(f"contrasts-{seed}", index, PLACE, (group,), draw.getrandbits(31))
+                alike = Scene(f"contrasts-{seed}-alike", index, PLACE, (group,), chances)
                 words = random.Random(f"{seed}/contrasts/{number}/words")  # the same words wherever they fit
                 text = f"{mention(group, words, hypernym=0).text} {where(scene, [group], words)}"
                 cases.append(Case(species, position, scene, alike, text))
