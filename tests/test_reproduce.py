@@ -112,6 +112,16 @@ def test_a_column_may_be_read_from_what_was_made(tmp_path: Path):
     assert "| none | 25.0 |\n| mean | 50.0 |" in table.markdown(made._collect(recipe, [0, 1], tmp_path))
 
 
+def test_what_is_made_first_goes_on_where_it_stopped(tmp_path: Path, album: Path, encoder_folder: Path):
+    adapt = f"adapt karpathy:{album} --encoder {encoder_folder} --kind mean --device cpu"
+    recipe = made.Recipe("Made.", [], {}, [0], make={"encoder": "pretrain world", "shift": adapt})
+    (encoder,), (shift,), *_ = made._commands(recipe, [0], tmp_path, None)
+    assert "--resume" in encoder.arguments and "--resume" not in shift.arguments
+    (tmp_path / "made" / "shift.partial").mkdir(parents=True)
+    made._run_all([shift], jobs=1)
+    assert [each.name for each in (tmp_path / "made").iterdir()] == ["shift"] and (shift.done / "config.json").is_file()
+
+
 def test_an_unknown_table_lists_those_there_are():
     with pytest.raises(InputError, match=r"there are: .*captioning\.world"):
         made.read("captoning", "world")

@@ -64,7 +64,7 @@ def contrast(out: Path, encoder: str, run: Path | None, options: ContrastOptions
     """Measure `options.quartets` quartets of the world and write figures and a page to `out`."""
     began = time.monotonic()
     limits.check(options)
-    expect_free(out, options.overwrite)
+    expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
     model = encoders.load(encoder, options.device, options.dtype)
     asked = PredictOptions(device=options.device, dtype=options.dtype)
     predictor = Predictor(run, asked, model).expect_task("captioning") if run else None
@@ -75,7 +75,7 @@ def contrast(out: Path, encoder: str, run: Path | None, options: ContrastOptions
     measured = {"encoder": model.name, "seed": options.seed, "quartets": len(fours), **measure(vectors)}
     if predictor:
         measured["captioner"] = told_apart(fours, vectors["pictures"], predictor)
-    work = begin(out, options.overwrite)
+    work = begin(out, options.overwrite, resume=True)
     _write(work, measured, fours)
     publish(work, out)
     return Contrast(

@@ -65,7 +65,7 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
     """Measure the gap on the joined data and write figures and a page to `out`."""
     began = time.monotonic()
     limits.check(options)
-    expect_free(out, options.overwrite)
+    expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
     gap_figures.expect(options.projection)
     model = encoders.load(encoder, options.device, options.dtype)
     w = model.noise.get("captioning-single", noise.PAPER)
@@ -82,7 +82,7 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
         **_measure(both, known | more),
     }
     dots = {"projection": options.projection, "panels": bridges.panels(both, known, options.projection)}
-    work = begin(out, options.overwrite)
+    work = begin(out, options.overwrite, resume=True)
     gap_figures.write(work, measured, dots)
     write_json(work / "measures.json", measured)
     publish(work, out)

@@ -39,6 +39,8 @@ from imageless.screen import progress
 
 log = logging.getLogger(__name__)
 
+RESUMED = ("pretrain", "synthesize", "train")  # go on from where they were stopped; the others are done in minutes
+
 
 @dataclass(frozen=True)
 class Row:
@@ -194,10 +196,11 @@ def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None
         joined = sorted(texts, key=lambda text: text.startswith("--"))  # what is named goes before options
         return [word.format(**places) for text in joined for word in shlex.split(text)]
 
-    made = [
-        [_Step([*words(text), "--out", str(out / "made" / name)], out / "made" / name)]
-        for name, text in recipe.make.items()
-    ]
+    made = []
+    for name, text in recipe.make.items():
+        told, place = words(text), out / "made" / name
+        told += ["--resume"] if told[0] in RESUMED else []
+        made.append([_Step([*told, "--out", str(place)], place)])
     trained, evaluated = [], []
     for row in recipe.rows:
         for name, column in recipe.columns.items():

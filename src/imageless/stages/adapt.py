@@ -57,7 +57,7 @@ def adapt(
     """Fit an adapter on the joined data and write it to `out`."""
     began = time.monotonic()
     limits.check(options)
-    expect_free(out, options.overwrite)
+    expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
     model = encoders.load(encoder, options.device, options.dtype)
     texts, images, text_rows, image_rows = embed.pairs(sources, model, options)
     paired = None
@@ -78,7 +78,7 @@ def adapt(
         settings={"data": list(sources), "split": options.split, "ridge": options.ridge, "stretch": options.stretch},
         gap=_gaps(texts, images, text_rows, image_rows, adapters.bridge(kind, tensors)) if len(text_rows) else {},
     )
-    work = begin(out, options.overwrite)
+    work = begin(out, options.overwrite, resume=True)
     adapters.save(work, about, tensors)
     publish(work, out)
     return Adapted(out, time.monotonic() - began, kind, about.pairs, about.gap)
