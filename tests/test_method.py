@@ -154,7 +154,7 @@ def test_noise_depends_on_seed_step_and_row_and_on_nothing_else():
 )
 def test_automatic_noise_asks_whether_sentences_say_themselves(scenes, w):
     examples = [Example(scene, (scene,), "", tuple(targets)) for scene, targets in scenes]
-    assert noise.automatic(pack(examples, str.lower)) == w
+    assert noise.from_text(noise.said(pack(examples, str.lower))) == w
 
 
 @pytest.mark.parametrize(("setting", "w"), [("single", 0.12), ("multiple", 0.04)])
@@ -167,6 +167,41 @@ def test_auto_is_a_noise_the_command_line_knows(imageless, tmp_path, album, enco
     assert "--noise" in imageless(*told, "--noise", "much", "--out", tmp_path / "other").complaint
     with pytest.raises(InputError, match="--noise: expected at least 0, got much"):
         learn(tmp_path / "other", f"karpathy:{album}", encoder_folder, replace(QUICK, noise="much"))
+
+
+def test_automatic_noise_carries_sentences_as_far_as_pictures_lie():
+    draw = torch.Generator().manual_seed(0)
+    middle = F.normalize(torch.randn(1, 64, generator=draw))
+
+    def around(w: float) -> torch.Tensor:
+        return F.normalize(middle + w * torch.randn(500, 64, generator=draw))
+
+    alike, apart, pictures = around(1e-3), around(0.1), around(0.1)
+    assert noise.from_pictures(1.0, alike, pictures) == pytest.approx(0.1, rel=0.05)
+    assert noise.from_pictures(0.0, alike, pictures) == pytest.approx(0.1, rel=0.05)
+    assert noise.from_pictures(0.0, apart, pictures) < 0.02  # sentences differ as much by themselves
+    with pytest.raises(InputError, match="--unpaired: expected pictures of what the sentences are about"):
+        noise.from_pictures(1.0, alike, -pictures)
+
+
+def test_auto_looks_at_pictures_that_have_no_captions(imageless, tmp_path, album, encoder_folder):
+    told = ("train", "captioning", f"karpathy:{album}", "--encoder", encoder_folder, "--lm", "world:32x1", "--steps", 2)
+    told = (*told, "--setting", "single", "--device", "cpu", "--noise", "auto")
+    photos = f"images:{album.parent}"
+    imageless("embed", f"karpathy:{album}", "--encoder", encoder_folder, "--of", "text", "--out", tmp_path / "table")
+    assert imageless(*told, "--vectors", tmp_path / "table", "--out", tmp_path / "plain").code == 0
+    assert json.loads((tmp_path / "plain/config.json").read_text())["noise"] == 0.12
+    seen = imageless(*told, "--unpaired", photos, "--out", tmp_path / "run")
+    assert "chosen from the text and the pictures" in seen.err
+    assert json.loads((tmp_path / "run/config.json").read_text())["noise"] not in (0.12, 0.0)
+    sentences = f"text:{tmp_path / 'a.txt'}"
+    (tmp_path / "a.txt").write_text("A dog.\n")
+    for wrong, word in (
+        (("--unpaired", sentences), "expected pictures in"),
+        (("--unpaired", photos, "--adapter", "random:1"), "no --adapter"),
+        (("--unpaired", photos, "--on", "images"), "--noise auto"),
+    ):
+        assert word in imageless(*told, *wrong, "--out", tmp_path / "other").complaint
 
 
 def test_noise_reaches_the_weights(tmp_path, sentences, encoder_folder):

@@ -61,6 +61,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
 
         return train_language.train(sources, out, lm, options)
     limits.check(options)
+    _expect_together(options)
     if options.resume and not options.overwrite and (out / "config.json").is_file():
         config = runs.read_config(out)
         log.info("%s is complete already", out)
@@ -79,8 +80,9 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         torch.manual_seed(options.seed)
         start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
         model, tokenizer = _model(lm, packed, frozen, options)
+        said = noise.said(packed) if options.noise == "auto" else 0.0
         packed, table = _vectors(packed, frozen, options)
-        w = _noise(options, frozen, defaults.noise, packed)
+        w = _noise(options, frozen, defaults.noise, said, packed, table)
         adapter, picture_side = _bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
@@ -186,6 +188,15 @@ def _can_compile(device: str) -> bool:
     return False
 
 
+def _expect_together(options: TrainOptions) -> None:
+    if options.adapter and options.on != "text":
+        raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
+    if options.unpaired and (options.noise != "auto" or options.on != "text" or options.adapter):
+        raise InputError(
+            "--unpaired: expected --noise auto, --on text and no --adapter, where pictures say how much noise; leave it out"
+        )
+
+
 def _records(sources: Sequence[str], kind: str, options: TrainOptions) -> Iterator[Record]:
     for source in sources:
         yield from data.read(source, options.split, options.images, options.limit, kind)
@@ -213,25 +224,38 @@ def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pac
     return replace(packed, scene_of=Ragged(rows, np.arange(len(rows) + 1))), table
 
 
-def _noise(options: TrainOptions, encoder: Encoder, setting: str, packed: Pack) -> float:
+def _noise(
+    options: TrainOptions, encoder: Encoder, setting: str, said: float, packed: Pack, table: VectorTable | None
+) -> float:
     """w: the one given, or the one kept with the encoder; none where the model learns from pictures themselves."""
     if isinstance(options.noise, float | int):
         return options.noise
-    if options.on != "text":
+    if options.on != "text" or table is None:
         return 0.0
     if options.noise == "auto":
-        w = noise.automatic(packed)
-        log.info("noise w = %s, chosen from the text", w)
+        w = noise.from_text(said)
+        if options.unpaired:
+            some = np.random.default_rng(0).permutation(len(packed))[: noise.SCENES]
+            w = noise.from_pictures(said, table.scenes(packed.scene_of, some), _unpaired(options.unpaired, encoder))
+        log.info("noise w = %s, chosen from the text%s", w, " and the pictures" if options.unpaired else "")
         return w
     if setting not in encoder.noise:
         log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, noise.PAPER)
     return encoder.noise.get(setting, noise.PAPER)
 
 
+def _unpaired(source: str, encoder: Encoder) -> Tensor:
+    """Unit vectors of some of the pictures, whatever is said of them."""
+    shown = {record.image.name: record.image for record in data.read(source) if record.image is not None}
+    if not shown:
+        raise InputError(f"--unpaired: expected pictures in {source}, found none; e.g. images:FOLDER")
+    some = np.random.default_rng(0).permutation(len(shown))[: noise.PICTURES]
+    table = embed.images([list(shown.values())[row] for row in some], encoder)
+    return table.unit(np.arange(len(table)))
+
+
 def _bridge(options: TrainOptions, encoder: Encoder, w: float) -> tuple[Chain, Standardize | None]:
     """What sentences go through while learning, noise last, and what pictures go through whenever the run is asked."""
-    if options.adapter and options.on != "text":
-        raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
     bridges = [adapters.load(spec, encoder.fingerprint, encoder.dim, options.seed) for spec in options.adapter]
     picture_sides = [bridge.image for bridge in bridges if bridge.image]
     if len(picture_sides) > 1 or (picture_sides and bridges[0].image is None):

@@ -102,7 +102,10 @@ def train(sources: Sequence[str], out: Path, lm: str, options: TrainOptions) -> 
 
 def _expect_text_alone(options: TrainOptions) -> None:
     """Refuse what only makes sense where vectors are read."""
-    given = {name: getattr(options, name) for name in ("vectors", "setting", "noise", "epoch_share", "epoch_most")}
+    given = {
+        name: getattr(options, name)
+        for name in ("vectors", "setting", "noise", "unpaired", "epoch_share", "epoch_most")
+    }
     given |= {"on": None if options.on == "text" else options.on, "adapter": ", ".join(options.adapter) or None}
     wrong = next((name for name, value in given.items() if value is not None), None)
     if wrong:
