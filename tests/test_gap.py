@@ -114,7 +114,7 @@ def test_a_caption_of_two_pictures_is_its_own_neighbour_at_both(tmp_path: Path):
     tables = make_table(tmp_path / "t", "text", np.eye(8)), make_table(tmp_path / "i", "image", pictures)
     found = measure(*tables, np.tile(np.arange(8), 2), np.arange(16), w=0.0)
     assert found["sampled"] == 16
-    assert found["bridges"]["raw"]["nearest_is_own"] == 16 == found["bridges"]["raw"]["nearest_stays"]
+    assert found["bridges"]["raw"]["nearest_is_own"] == 1 == found["bridges"]["raw"]["nearest_stays"]
     assert found["bridges"]["noise"] == pytest.approx(found["bridges"]["raw"], abs=1e-6)
 
 
@@ -122,7 +122,7 @@ def test_captions_pointing_elsewhere_have_other_neighbours(tmp_path: Path):
     around = unit(draw(40, 1))
     tables = make_table(tmp_path / "t", "text", np.roll(around, 1, axis=0)), make_table(tmp_path / "i", "image", around)
     found = measure(*tables, np.arange(40), np.arange(40))["bridges"]
-    assert found["raw"]["nearest_is_own"] == 0 and found["raw"]["nearest_stays"] == 40
+    assert found["raw"]["nearest_is_own"] == 0 and found["raw"]["nearest_stays"] == 1
 
 
 def test_a_planted_shift_is_measured_and_the_mean_closes_it(tmp_path: Path):

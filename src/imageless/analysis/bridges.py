@@ -55,7 +55,7 @@ def given(specs: Sequence[str], encoder: Encoder, seed: int) -> dict[str, Bridge
 
 @torch.no_grad()
 def measured(both: Both, bridges: dict[str, Bridge]) -> dict[str, dict[str, float]]:
-    """What is left of the gap behind each bridge, over all pairs; and the neighbours in the sample."""
+    """What is left of the gap behind each bridge, over all pairs; and of the sample the share with the same neighbours."""
     across = _with_raw(both, bridges)
     paired, kept = dict.fromkeys(across, 0.0), dict.fromkeys(across, 0.0)
     apart = {name: np.zeros(both.texts.dim) for name in across}
@@ -76,8 +76,8 @@ def measured(both: Both, bridges: dict[str, Bridge]) -> dict[str, dict[str, floa
             "paired": paired[name] / both.pairs.count,
             "to_original": kept[name] / both.pairs.count,
             "centroid_distance": float(np.linalg.norm(apart[name] / both.pairs.count)),
-            "nearest_stays": int((nearest[name] == nearest["raw"]).sum()),
-            "nearest_is_own": int((nearest[name] == own).sum()),
+            "nearest_stays": float((nearest[name] == nearest["raw"]).mean()),
+            "nearest_is_own": float((nearest[name] == own).mean()),
         }
         for name in across
     }

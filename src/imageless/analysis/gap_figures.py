@@ -185,8 +185,8 @@ def _tables(measured: Mapping[str, Any]) -> str:
             f"{found['paired']:.4f}",
             f"{found['to_original']:.4f}",
             f"{found['centroid_distance']:.4f}",
-            f"{found['nearest_stays']:,}",
-            f"{found['nearest_is_own']:,}",
+            f"{found['nearest_stays']:.1%}",
+            f"{found['nearest_is_own']:.1%}",
         ]
         for name, found in measured["bridges"].items()
     }
