@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import logging
+import re
+import shutil
 import sys
 import threading
 from collections import Counter
@@ -19,6 +23,7 @@ import torch
 
 from conftest import SHARED, sentence
 from imageless import data
+from imageless.analysis import reproduce
 from imageless.errors import InputError
 from imageless.options import PredictOptions, SynthesizeOptions, TrainOptions
 from imageless.stages import synthesize as stage
@@ -411,6 +416,38 @@ def test_from_examples_to_a_captioner(tmp_path, lm, sentences):
     assert answer.error is None and isinstance(answer.text, str)
 
 
+@pytest.mark.slow
+def test_the_papers_voices_from_examples_to_captions_of_pictures(
+    tmp_path, lm, sentences, album, encoder_folder, monkeypatch
+):
+    shutil.copytree(album.parent, tmp_path / "data/coco")
+    (tmp_path / "data/coco/dataset.json").rename(tmp_path / "data/coco/dataset_coco.json")
+    (tmp_path / "data/coco/val2014").mkdir()
+    voices = tmp_path / "data/voices"
+    voices.mkdir()
+    for name in ("ego-centric.txt", "uplifting.txt", "character.txt"):
+        shutil.copy(sentences, voices / name)
+    (voices / "names.txt").write_text("Ada\nBill\n")
+    reviews = Path(__file__).parent / "data/readers/reviews.jsonl"
+    (voices / "reviews.jsonl.gz").write_bytes(gzip.compress(reviews.read_bytes()))
+    whole = reproduce.read("styles", "paper")
+    loose = "--longest 12 --keywords-needed 0 --least-words 1 --keep-unfinished --device cpu"
+    make = {
+        name: re.sub(r"--count \d+ --shots \d+", f"--count 6 --shots 2 {loose}", text)
+        for name, text in whole.make.items()
+    }
+    quick = f"{whole.train} --steps 2 --device cpu"
+    monkeypatch.setattr(
+        reproduce, "read", lambda *_: replace(whole, make=make, train=quick, evaluate=whole.evaluate + " --beams 1")
+    )
+    names = {"writer": str(lm), "lm": "world:32x1", "encoder": str(encoder_folder)}
+    made = reproduce.reproduce("styles", "paper", tmp_path / "table", tmp_path / "data", names=names)
+    assert list(made["rows"]) == ["ego-centric", "uplifting", "character", "reviews"]
+    said = [json.loads(line) for line in (tmp_path / "table/made/character.jsonl").read_text().splitlines()]
+    assert {word for line in said for word in line["keywords"]} <= {"ada", "bill"} and len(said) == 6
+    assert all(cells["content"]["n"] > 0 for cells in made["rows"].values())
+
+
 # An endpoint.
 
 
@@ -761,6 +798,14 @@ def test_the_command_line(imageless, tmp_path, lm, sentences):
 def test_examples_may_be_any_data(tmp_path, lm, album):
     result = synthesize(str(lm), f"karpathy:{album}", tmp_path / "out.txt", None, LOOSE)
     assert result.written == 8 and json.loads((tmp_path / "out.report.json").read_text())["options"]["split"] == "train"
+
+
+def test_keywords_may_be_those_of_other_data(tmp_path, lm, album, sentences, caplog):
+    caplog.set_level(logging.INFO)
+    synthesize(str(lm), str(sentences), tmp_path / "out.txt", f"karpathy:{album}", LOOSE)
+    asked = {word for line in lines(tmp_path / "out.txt") for word in line["keywords"]}
+    told = " ".join(caption for record in data.read(f"karpathy:{album}", "train") for caption in record.captions)
+    assert asked <= set(keywords.words(told)) and f"keywords from karpathy:{album}" in caplog.text
 
 
 def test_only_captions_written_here_are_overwritten(tmp_path, lm, sentences):

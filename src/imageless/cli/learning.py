@@ -65,7 +65,7 @@ def synthesize(
     *,
     lm: str,
     examples: str,
-    keywords: Path | None = None,
+    keywords: str | None = None,
     out: Annotated[Path, Parameter(help="File to write, a caption a line; a .jsonl and a .report.json come beside it")],
     options: Annotated[SynthesizeOptions, Flat] = SynthesizeOptions(),
     json: AsJson = False,
@@ -79,11 +79,12 @@ def synthesize(
     examples
         Captions to imitate: a text file with one a line, or READER:PATH.
     keywords
-        File with what captions shall be about, a keyword a line; default: the keywords of the examples.
+        What captions shall be about: a file with a keyword a line, or READER:PATH whose captions' keywords are taken; default:
+        the keywords of the examples.
     """
     from imageless.stages.synthesize import synthesize
 
-    show(synthesize(lm, examples, out, None if keywords is None else str(keywords), options), json, shown.synthesized)
+    show(synthesize(lm, examples, out, keywords, options), json, shown.synthesized)
 
 
 @app.command

@@ -79,8 +79,11 @@ class Synthesized:
     """Words written far more often than in the reference."""
 
 
-def synthesize(lm: str, examples: str, out: Path, keywords_file: str | None, options: SynthesizeOptions) -> Synthesized:
-    """Have `lm` write captions like the examples to `out`, a caption a line; without a file, keywords are the examples'."""
+def synthesize(lm: str, examples: str, out: Path, about: str | None, options: SynthesizeOptions) -> Synthesized:
+    """Have `lm` write captions like the examples to `out`, a caption a line, about a file's or some data's keywords.
+
+    Where `about` is None, the keywords are the examples' own.
+    """
     _check(options)
     if options.resume and not options.overwrite and _files(out)["report"].is_file() and out.is_file():
         log.info("%s is complete already", out)
@@ -88,7 +91,7 @@ def synthesize(lm: str, examples: str, out: Path, keywords_file: str | None, opt
     _expect_free(out, options)
     extract = keywords.extractor(options.tagger)
     prompts = Prompts(_captions(examples, options), extract, examples, options)
-    named = _keywords(keywords_file, prompts, options)
+    named = _keywords(about, extract, prompts, options)
     reference = prompts.captions if options.reference is None else _captions(options.reference, options)
     sampler = _sampler(named, reference, options)
     writer = writers.writer(lm, options)
@@ -102,7 +105,7 @@ def synthesize(lm: str, examples: str, out: Path, keywords_file: str | None, opt
     before = len(book.captions)
     _write(book, writer, prompts, sampler, options)
     captions = [book.captions[number] for number in range(options.count)]
-    told = _Told(lm, examples, keywords_file, time.monotonic() - start, options.count - before)
+    told = _Told(lm, examples, about, time.monotonic() - start, options.count - before)
     return _publish(out, work, captions, prompts.captions, reference, told, options)
 
 
@@ -220,11 +223,14 @@ def _captions(source: str, options: SynthesizeOptions) -> list[str]:
     return captions
 
 
-def _keywords(path: str | None, prompts: Prompts, options: SynthesizeOptions) -> list[str]:
-    if path is not None:
-        return keywords.read(path)
-    found = keywords.most_frequent(prompts.found, options.most_keywords)
-    log.info("%s keywords from the examples, such as %s", f"{len(found):,}", ", ".join(found[:5]))
+def _keywords(
+    about: str | None, extract: keywords.Extractor, prompts: Prompts, options: SynthesizeOptions
+) -> list[str]:
+    if about is not None and about.partition(":")[0] not in data.READERS:
+        return keywords.read(about)
+    stand_in = prompts.found if about is None else extract(_captions(about, options))
+    found = keywords.most_frequent(stand_in, options.most_keywords)
+    log.info("%s keywords from %s, such as %s", f"{len(found):,}", about or "the examples", ", ".join(found[:5]))
     return found
 
 
