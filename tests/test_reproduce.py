@@ -98,6 +98,19 @@ def test_a_row_leaves_the_columns_it_skips_empty(tmp_path: Path):
     assert [difference["column"] for difference in result["differences"]] == ["vqa"]
 
 
+def test_a_score_of_all_pictures_together_is_shown_and_not_compared(tmp_path: Path):
+    columns = {"content": made.Column(), "funny": made.Column(score="cider_funny")}
+    rows = [made.Row(name, shared={"funny": "content"}) for name in ("a", "b")]
+    recipe = made.Recipe("Voices.", rows, columns, [0], "style world", compare=[["a", "b"]])
+    for step in made._commands(recipe, [0], tmp_path, None)[-1]:
+        step.done.parent.mkdir(parents=True)
+        step.done.write_text(json.dumps({"scores": {"cider": 0.5, "cider_funny": 0.25}, "n": 2}))
+        (step.done.parent / "predictions.jsonl").write_text(json.dumps({"scores": {"cider": 0.5}}) + "\n")
+    result = made._collect(recipe, [0], tmp_path)
+    assert "| a | 50.0 | 25.0 |" in table.markdown(result)
+    assert [difference["column"] for difference in result["differences"]] == ["content"]
+
+
 def test_a_column_may_be_read_from_what_was_made(tmp_path: Path):
     read = made.Column(read="gap/measures.json", path=["bridges", "{row}", "paired"])
     rows = [made.Row("none", key="raw"), made.Row("mean")]

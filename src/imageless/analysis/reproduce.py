@@ -263,7 +263,9 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
                 "n": scores[0]["n"],
                 "seeds": {str(seed): score["scores"] for seed, score in zip(seeds, scores, strict=True)},
             }
-            items[row.name, column] = np.mean([_items(folder, name) for folder in folders], axis=0)
+            single = [each for folder in folders if (each := _items(folder, name)) is not None]
+            if single:
+                items[row.name, column] = np.mean(single, axis=0)
     differences = [
         {"a": a, "b": b, "column": column, **paired_bootstrap(items[a, column], items[b, column])._asdict()}
         for a, b in recipe.compare
@@ -305,9 +307,11 @@ def _read_off(file: Path, path: list[str], row: str) -> dict[str, Any]:
     return {"score": path[-1], "mean": float(found), "spread": None, "seeds": {}}
 
 
-def _items(folder: Path, score: str) -> np.ndarray:
+def _items(folder: Path, score: str) -> np.ndarray | None:
+    """A score picture by picture; None for one that is only had of all together, such as CIDEr of one voice."""
     with (folder / "predictions.jsonl").open(encoding="utf-8") as file:
-        return np.array([json.loads(line)["scores"][score] for line in file])
+        single = [json.loads(line)["scores"].get(score) for line in file]
+    return None if None in single else np.array(single)
 
 
 def _best_noise(recipe: Recipe, result: dict[str, Any]) -> dict[str, Any]:
