@@ -236,7 +236,7 @@ def _noise(
         w = noise.from_text(said)
         if options.unpaired:
             some = np.random.default_rng(0).permutation(len(packed))[: noise.SCENES]
-            w = noise.from_pictures(said, table.scenes(packed.scene_of, some), _unpaired(options.unpaired, encoder))
+            w = noise.from_pictures(said, table.scenes(packed.scene_of, some), _unpaired(options, encoder))
         log.info("noise w = %s, chosen from the text%s", w, " and the pictures" if options.unpaired else "")
         return w
     if setting not in encoder.noise:
@@ -244,11 +244,12 @@ def _noise(
     return encoder.noise.get(setting, noise.PAPER)
 
 
-def _unpaired(source: str, encoder: Encoder) -> Tensor:
+def _unpaired(options: TrainOptions, encoder: Encoder) -> Tensor:
     """Unit vectors of some of the pictures, whatever is said of them."""
-    shown = {record.image.name: record.image for record in data.read(source) if record.image is not None}
+    read = data.read(str(options.unpaired), options.split)
+    shown = {record.image.name: record.image for record in read if record.image is not None}
     if not shown:
-        raise InputError(f"--unpaired: expected pictures in {source}, found none; e.g. images:FOLDER")
+        raise InputError(f"--unpaired: expected pictures in {options.unpaired}, found none; e.g. images:FOLDER")
     some = np.random.default_rng(0).permutation(len(shown))[: noise.PICTURES]
     table = embed.images([list(shown.values())[row] for row in some], encoder)
     return table.unit(np.arange(len(table)))
