@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from conftest import make_table
 from imageless import moments, noise
-from imageless.analysis import bridges, gap_figures
+from imageless.analysis import both, bridges, gap_figures
 from imageless.analysis.gap import Gap, gap, measure
 from imageless.errors import InputError
 from imageless.options import GapOptions
@@ -107,6 +108,20 @@ def test_bridges_are_measured_as_the_plain_way_does(album_tables, monkeypatch: p
         apart = np.linalg.norm((image - vectors).mean(0))
         assert found[name]["centroid_distance"] == pytest.approx(apart, abs=1e-4)
     assert found["noise"]["paired"] < found["raw"]["paired"] < found["linear"]["paired"]
+
+
+def test_memory_does_not_grow_with_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(moments, "PIECE", 500)
+    monkeypatch.setattr(both, "SAMPLE", 200)
+    peaks = []
+    for rows in (2_000, 10_000):
+        tables = [make_table(tmp_path / f"{rows}{side}", side, draw(rows, 1, 128)) for side in ("text", "image")]
+        tracemalloc.start()
+        measure(*tables, np.arange(rows), np.arange(rows))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    a_row = 2 * 128 * np.dtype(np.float32).itemsize  # both sides of one pair
+    assert peaks[1] - peaks[0] < 0.2 * a_row * 8_000, peaks
 
 
 def test_a_caption_of_two_pictures_is_its_own_neighbour_at_both(tmp_path: Path):

@@ -6,12 +6,14 @@ import importlib
 import json
 import re
 import sys
+from html import escape
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from imageless.analysis import reproduce as made
-from imageless.analysis import table
+from imageless.analysis import table, table_page
 from imageless.errors import InputError
 
 
@@ -49,6 +51,8 @@ def test_a_stopped_table_goes_on_where_it_stopped(recipe: made.Recipe, tmp_path:
     assert cell["mean"] == pytest.approx(sum(seed["cider"] for seed in cell["seeds"].values()) / 2)
     assert sum(command.startswith("imageless train") for command in first["commands"]) == 2
     assert "| noise |" in (tmp_path / "table" / "table.md").read_text()
+    for name in ("figures/single.png", "figures/single.svg", "report.html"):
+        assert (tmp_path / "table" / name).stat().st_size > 1000
 
 
 def test_a_recipe_that_needs_data_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -123,6 +127,32 @@ def test_a_column_may_be_read_from_what_was_made(tmp_path: Path):
         made._collect(recipe, [0, 1], tmp_path)
     file.write_text(json.dumps({"bridges": {"raw": {"paired": 0.25}, "mean": {"paired": 0.5}}}))
     assert "| none | 25.0 |\n| mean | 50.0 |" in table.markdown(made._collect(recipe, [0, 1], tmp_path))
+
+
+def test_a_page_shows_every_column_of_a_recorded_table_and_what_was_tested(tmp_path: Path):
+    result = json.loads((resources.files("imageless.recipes") / "recorded" / "close-table-1.world.json").read_text())
+    table_page.write(tmp_path, result)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    columns = table.columns_of(result)
+    assert {file.stem for file in (tmp_path / "figures").iterdir()} == set(columns)
+    assert page.count("<img ") == len(columns)
+    assert "tuned_noise minus no_noise is +51.5 (95 %: 49.4 to 53.4)" in page
+    assert "the paper&#x27;s tuned_noise" in page
+    assert all(escape(command) in page for command in result["commands"])
+
+
+def test_a_sweep_is_drawn_as_a_curve_and_other_rows_beside_the_papers():
+    def drawn(*rows: str):
+        cell = {"score": "cider", "mean": 0.5, "spread": 0.1, "seeds": {"0": {"cider": 0.4}, "1": {"cider": 0.6}}}
+        paper = {"source": "a paper", "rows": {rows[0]: {"single": 80.0}}}
+        result = {"title": "t", "rows": {row: {"single": cell} for row in rows}, "paper": paper, "differences": []}
+        return table_page.plot(result, "single").axes
+
+    (curve,) = drawn("0", "0.04", "0.1")
+    assert list(curve.lines[0].get_xdata()) == [0, 0.04, 0.1]
+    ours, papers = drawn("none", "mean", "0.1")
+    assert list(ours.lines[0].get_xdata()) == [50, 50, 50]
+    assert papers.collections[0].get_offsets().tolist() == [[80, pytest.approx(2.78)]]
 
 
 def test_what_is_made_first_goes_on_where_it_stopped(tmp_path: Path, album: Path, encoder_folder: Path):

@@ -7,6 +7,7 @@ again, so a stopped table goes on where it stopped.
 
     OUT/table.json    means, spread, every seed, paired differences, commands, machine
     OUT/table.md      the same to read; scores x 100
+    OUT/report.html   the same to look at, with OUT/figures
     OUT/runs, OUT/scores, OUT/made    what the table stands on
 """
 
@@ -31,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from imageless.analysis import table_page
 from imageless.analysis.table import markdown
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
@@ -142,6 +144,7 @@ def reproduce(
     result["commands"] = [shlex.join(["imageless", *step.arguments]) for stage in commands for step in stage]
     write_json(out / "table.json", result)
     write_text(out / "table.md", markdown(result))
+    table_page.write(out, result)
     if recipe.keep_noise:
         write_json(out / "noise.json", _best_noise(recipe, result))
     return result

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 
-def markdown(result: dict[str, Any]) -> str:
+def markdown(result: Mapping[str, Any]) -> str:
     """The table to read: scores x 100, mean and spread (standard deviation over seeds)."""
-    every = [(name, cell["score"]) for cells in result["rows"].values() for name, cell in cells.items()]
-    columns, scores = (list(dict.fromkeys(told)) for told in zip(*every, strict=True))
+    columns = columns_of(result)
+    scores = list(dict.fromkeys(cell["score"] for cells in result["rows"].values() for cell in cells.values()))
     lines = [
         f"**{result['title']}** {', '.join(scores)} x 100, mean ± standard deviation over seeds {result['seeds']}",
         "",
@@ -17,7 +18,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"|---|{'---|' * len(columns)}",
     ]
     for row, cells in result["rows"].items():
-        lines.append(f"| {row} | {' | '.join(_shown(cells.get(column)) for column in columns)} |")
+        lines.append(f"| {row} | {' | '.join(shown(cells.get(column)) for column in columns)} |")
     for pair, shares in result["shares"].items():
         lines.append(f"| *{pair}* | {' | '.join(_percent(shares.get(column)) for column in columns)} |")
     for row, published in result["paper"].get("rows", {}).items():
@@ -40,6 +41,11 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def columns_of(result: Mapping[str, Any]) -> list[str]:
+    """The names of all columns that any row has."""
+    return list(dict.fromkeys(name for cells in result["rows"].values() for name in cells))
+
+
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.0f} %"
 
@@ -49,7 +55,8 @@ def _mean(cell: dict[str, Any] | None, score: str) -> str:
     return f"{100 * statistics.fmean(values):.1f}" if values else ""
 
 
-def _shown(cell: dict[str, Any] | None) -> str:
+def shown(cell: Mapping[str, Any] | None) -> str:
+    """Mean and spread of a cell, x 100; nothing of one that is not there."""
     if cell is None:
         return ""
     spread = "" if cell["spread"] is None else f" ± {100 * cell['spread']:.1f}"
