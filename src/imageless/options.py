@@ -145,6 +145,18 @@ class GapOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class ProbeOptions(Source, Machine):
+    """How a linear classifier is fitted on frozen image vectors."""
+
+    shots: str = "1,2,4,8,16"
+    """How many examples of a class to learn from, beside all of them."""
+    templates: str = "photo"
+    """The sentences class names are put into for comparison: photo, plain, name, or a file with some."""
+    overwrite: bool = False
+    """Replace a folder of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
 class ContrastOptions(Machine):
     """How changes of one thing are measured."""
 
@@ -279,6 +291,20 @@ class PredictOptions(Machine):
 
 
 @dataclass(frozen=True)
+class ClassifyOptions(Machine):
+    """How pictures are given the names of classes."""
+
+    labels: str = ""
+    """The classes to choose among, e.g. cat,dog."""
+    templates: str = "photo"
+    """The sentences class names are put into: photo, plain, name, or a file with a sentence a line, {} for the name."""
+    batch_size: int = 64
+    """Pictures at once."""
+    n_best: int = 5
+    """How many classes to give for each picture."""
+
+
+@dataclass(frozen=True)
 class EvaluateOptions(Source, PredictOptions):
     """How a whole split is answered and scored."""
 
@@ -290,6 +316,10 @@ class EvaluateOptions(Source, PredictOptions):
     """An image vector table made by `imageless embed`; default: made as needed and kept in the cache."""
     judge: tuple[str, ...] = ()
     """Sentences in several voices (READER:PATH) from which a judge learns how strongly answers speak in theirs."""
+    labels: str = ""
+    """An encoder in place of a run: classes to choose among, e.g. cat,dog; default: all in the data."""
+    templates: str = "photo"
+    """An encoder in place of a run: the sentences class names are put into (photo, plain, name), or a file with some."""
     meteor: bool = False
     """Score METEOR too; needs Java and pycocoevalcap."""
     overwrite: bool = False

@@ -1,4 +1,4 @@
-"""Verbs that ask a run about pictures."""
+"""Verbs that ask a run, or an encoder, about pictures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from cyclopts import Parameter
 
 from imageless import shown
 from imageless.cli.words import AsJson, Flat, Image, Run, app, paths, show, some
-from imageless.options import (
-    PredictOptions,
-)
+from imageless.options import ClassifyOptions, PredictOptions
 
 
 @app.command
@@ -82,3 +80,20 @@ def _answer(
     said = answers(run, options, tasks, images, prompt)
     told = {"run": str(run), "results": [shown.present(result) for result in said]}
     show(told, as_json, lambda r: "\n".join(shown.line(result, len(said) > 1) for result in r["results"]))
+
+
+@app.command
+def classify(
+    encoder: str,
+    /,
+    *images: Image,
+    options: Annotated[ClassifyOptions, Flat] = ClassifyOptions(),
+    json: AsJson = False,
+) -> None:
+    """Name the class of pictures among --labels; ENCODER as in `train --encoder`, no run is needed."""
+    from imageless.stages.classify import classify
+
+    wanted = paths(some(images, "a picture, a glob or a folder"))
+    said = classify(encoder, wanted, options)
+    told = {"run": encoder, "results": [shown.present(result) for result in said]}
+    show(told, json, lambda r: "\n".join(shown.line(result, len(said) > 1) for result in r["results"]))

@@ -13,6 +13,7 @@ from imageless.options import (
     ContrastOptions,
     EvaluateOptions,
     GapOptions,
+    ProbeOptions,
 )
 
 
@@ -55,6 +56,20 @@ def gap(
     from imageless.analysis.gap import gap
 
     show(gap(some(data, DATA), out, encoder, options), json, shown.gap)
+
+
+@app.command
+def probe(
+    *data: Data,
+    encoder: str,
+    out: Annotated[Path | None, Parameter(help="Folder for the curve and a page")] = None,
+    options: Annotated[ProbeOptions, Flat] = ProbeOptions(),
+    json: AsJson = False,
+) -> None:
+    """Tell classes apart by a linear classifier on frozen image vectors, from few examples and from all."""
+    from imageless.analysis.probe import probe
+
+    show(probe(some(data, DATA), encoder, out, options), json, shown.scored)
 
 
 @app.command

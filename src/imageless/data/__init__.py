@@ -28,6 +28,7 @@ READERS = {
     "csv": "imageless.data.csv",
     "karpathy": "imageless.data.karpathy",
     "images": "imageless.data.images",
+    "imagefolder": "imageless.data.imagefolder",
     "webdataset": "imageless.data.webdataset",
     "hf": "imageless.data.hf",
     "snli": "imageless.data.snli",
@@ -63,7 +64,7 @@ def read(
 
     `images` says where the pictures lie; readers whose pictures come with the data have no use for it. A DATA may carry
     its own, which then win: `karpathy:dataset_coco.json?split=restval&images=coco`. `kind` is what a source that has
-    several things to tell is asked for: captions, vqa, entailment, news, style.
+    several things to tell is asked for: captions, vqa, entailment, news, style, classes.
     The first record is read before this returns, so that a mistake shows before any work is done.
     """
     if limit is not None and limit < 1:

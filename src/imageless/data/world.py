@@ -7,6 +7,7 @@
     world:entailment           a record a hypothesis: hypothesis, label; a caption as the premise
     world:news                 a newspaper's caption with its article
     world:style                a record a voice: style
+    world:classes              scenes of things of one kind: label
     world:captions/100000    the same scenes and more of them
 
 and, so that an encoder's text tower has read every word of the world, one record a scene:
@@ -94,6 +95,11 @@ def _explanations(scene: Scene) -> Iterator[Record]:
     yield Record(scene.key, tuple(asked.explanation for asked in questions(scene)), WorldPicture(scene))
 
 
+def _of_one_kind(scene: Scene) -> Iterator[Record]:
+    if len(scene.groups) == 1:
+        yield Record(scene.key, captions(scene), WorldPicture(scene), {"label": scene.groups[0].kind})
+
+
 KINDS = {
     "captions": _captioned,
     "vqa": _asked,
@@ -101,6 +107,7 @@ KINDS = {
     "entailment": _claimed,
     "news": _reported,
     "style": _styled,
+    "classes": _of_one_kind,
     "voices": _voices,
     "explanations": _explanations,
 }

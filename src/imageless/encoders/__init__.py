@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imageless.errors import InputError
+from imageless.folders import read_json
 
 if TYPE_CHECKING:
     from imageless.encoders.base import Encoder
@@ -67,6 +68,15 @@ _FORMS = {
     "hf": "hf:NAME_OR_FOLDER",
     "timm": "timm:NAME_OR_FOLDER",
 }
+
+
+def is_one(spec: str) -> bool:
+    """Whether this names an encoder, and not a run or anything else."""
+    prefix, colon, _ = spec.partition(":")
+    if prefix in ENCODERS and (colon or prefix == "world"):
+        return True
+    about = Path(spec) / "config.json"
+    return about.is_file() and read_json(about, "an encoder or a run").get("kind") == "dual_encoder"
 
 
 def load(spec: str, device: str | None = None, dtype: str | None = None) -> Encoder:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from imageless import data, draws, report, tasks
+from imageless import data, draws, encoders, report, tasks
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish, write_json, write_text
 from imageless.options import EvaluateOptions
@@ -44,7 +44,11 @@ class Evaluated:
 
 
 def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOptions) -> Evaluated:
-    """Answer every question of the split and score the answers."""
+    """Answer every question of the split and score the answers; an encoder in a run's place names classes."""
+    if encoders.is_one(str(run)):
+        from imageless.stages import classify
+
+        return classify.evaluate(str(run), sources, out, options)
     expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
     task = tasks.task(predictor.config.task)
@@ -61,7 +65,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     asked = [example for example in asked if example.image and example.image.name not in table.about.skipped]
     rows = table.rows(example.image.name for example in asked if example.image)
     if options.control == "shuffled":
-        rows = _others(rows, options.seed)
+        rows = others(rows, options.seed)
     best: list[list[Answer]] = []
     with progress("answering", len(asked)) as bar:
         for start in range(0, len(asked), options.batch_size):
@@ -195,7 +199,7 @@ def _pictures(asked: Sequence[Example], predictor: Predictor, options: EvaluateO
     return table.expect(encoder.name, encoder.fingerprint, encoder.dim, side="image")
 
 
-def _others(rows: np.ndarray, seed: int) -> np.ndarray:
+def others(rows: np.ndarray, seed: int) -> np.ndarray:
     """For every row another picture's, in a seeded order in which no picture keeps its place."""
     pictures, place = np.unique(rows, return_inverse=True)
     if len(pictures) < 2:
