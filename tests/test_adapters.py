@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from conftest import make_table
-from imageless import adapters, moments
+from imageless import adapters, moments, neighbours
 from imageless.adapters import Chain, CovarianceNoise, LinearMap, MeanShift, Noise, RandomShift, Standardize
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
@@ -180,6 +180,44 @@ def test_too_few_pairs_are_shrunk_as_scikit_learn_does_and_said(caplog: pytest.L
         factor = fitting.fit("covariance", few)["factor"].numpy()
     assert "40 pairs do not fill a covariance of 64 dimensions: shrunk by 0." in caplog.text
     assert np.linalg.eigvalsh(factor @ factor.T).min() > 0.01 > np.linalg.eigvalsh(covariance).min()
+
+
+@pytest.mark.parametrize("piece", [7, 1000])
+def test_the_nearest_sentences_are_those_of_the_plain_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int):
+    monkeypatch.setattr(moments, "PIECE", piece)
+    table = make_table(tmp_path / "t", "text", draw(90).numpy())
+    asked = units(5, seed=1).numpy()
+    plain = np.argsort(-(asked @ table.unit(np.arange(90)).numpy().T), axis=1)[:, :4]
+    assert neighbours.nearest(asked, table, 4).tolist() == plain.tolist()
+
+
+def test_a_planted_gap_is_found_without_pairs(tmp_path: Path):
+    """Sentences come in clumps, as many are said of like things; pictures lie beside clumps, all in one direction."""
+    clumps, shift = 3 * draw(8, 1), torch.eye(DIM)[0]
+    texts = clumps.repeat(60, 1) + 0.1 * draw(480, 2)
+    images = clumps.repeat(5, 1) + 0.1 * draw(40, 3) + shift
+    tables = make_table(tmp_path / "t", "text", texts.numpy()), make_table(tmp_path / "i", "image", images.numpy())
+    found = moments.pairs(*tables, *neighbours.pairs(*tables, k=20))
+    own = np.tile(np.arange(8), 5)
+    true = (F.normalize(images, dim=-1) - F.normalize(clumps[own], dim=-1)).mean(0).numpy()
+    assert found.count == 800
+    np.testing.assert_allclose(found.difference, true, atol=0.02)
+    with pytest.raises(InputError, match="--nearest: expected at most the 480 sentences"):
+        neighbours.pairs(*tables, k=481)
+
+
+def test_sentences_and_pictures_that_are_no_pairs_can_be_fitted(
+    imageless, tmp_path: Path, album: Path, encoder_folder: Path
+):
+    words, shown = f"karpathy:{album}?only=text", f"karpathy:{album}?only=image&split=val"
+    told = ("adapt", words, shown, "--encoder", encoder_folder, "--device", "cpu", "--out", tmp_path / "near")
+    assert "pair them with --nearest 20" in imageless(*told, "--kind", "covariance").complaint
+    said = imageless(*told, "--kind", "covariance", "--nearest", 3, "--json").json
+    assert said["pairs"] == 18
+    assert json.loads((tmp_path / "near" / "config.json").read_text())["settings"]["nearest"] == 3
+    assert (
+        "standardize needs none" in imageless(*told, "--kind", "standardize", "--nearest", 3, "--overwrite").complaint
+    )
 
 
 def test_standardizing_puts_each_side_in_the_middle(tmp_path: Path):

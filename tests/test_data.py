@@ -247,6 +247,13 @@ def test_one_data_may_carry_its_own_split(tmp_path):
     assert [record.captions for record in read(as_jsonl(tmp_path) + "?split=val", split="train")] == CAPTIONS[2:]
 
 
+def test_one_side_of_the_data_may_be_asked_for():
+    (words,), (shown,) = (read(f"world:captions?only={side}", split="val", limit=1) for side in ("text", "image"))
+    assert (len(words.captions), words.image) == (5, None)
+    assert shown.captions == () and shown.image is not None
+    assert "expected ?only=text or ?only=image, got 'both'" in refusal("world:captions?only=both")
+
+
 def test_the_world_is_a_reader_like_any_other():
     assert len(read("world", split="val", limit=3)) == 3
 

@@ -31,6 +31,7 @@ LEAST = {
     "warmup": 0,
     "noise": 0,
     "ridge": 0,
+    "nearest": 0,
     "weight_decay": 0,
     "length_penalty": 0,
     "word_dropout": 0,

@@ -126,6 +126,9 @@ class AdaptOptions(Source, Machine):
     """linear: what is added to the diagonal of the mean squares of the sentences, against wild maps from few pairs."""
     stretch: bool = False
     """standardize: also let pictures spread in each dimension as sentences do."""
+    nearest: int = 0
+    """mean, linear, covariance: take pictures and sentences for no pairs, but each picture with this many of the sentences
+    nearest to it, e.g. 20."""
     overwrite: bool = False
     """Replace an adapter of that name once the new one is complete."""
 

@@ -15,6 +15,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from imageless.errors import InputError
 from imageless.options import with_options
@@ -71,13 +72,14 @@ def read(
         raise InputError(f"--limit: expected at least 1 record, got {limit}; leave it out to read everything")
     name, path, options = parse(spec)
     part, style = _part(options.pop("part", "1/1")), options.pop("style", None)
+    side = _side(options.pop("only", None))
     reader = _reader(name)
     records = reader(path, **_arguments(name, reader, {"split": split, "images": images, "kind": kind}, options))
     first = next(records, None)
     if first is None:
         raise InputError(f"{spec}: expected at least one record, got none{f' of split {split!r}' if split else ''}")
     joined = itertools.chain([first], records)
-    taken = (_in_style(record, style) for number, record in enumerate(joined) if part(number))
+    taken = (side(_in_style(record, style)) for number, record in enumerate(joined) if part(number))
     return itertools.islice(taken, limit)
 
 
@@ -98,6 +100,14 @@ def _part(text: str) -> Callable[[int], bool]:
     if not 1 <= first <= last <= of:
         raise InputError(f"expected ?part=1/2 or ?part=2-3/3, got {text!r}; parts count from 1")
     return lambda number: first <= number % of + 1 <= last
+
+
+def _side(only: str | None) -> Callable[[Record], Record]:
+    """What is left of a record whose data are asked for their text only, or for their pictures only."""
+    if only not in (None, "text", "image"):
+        raise InputError(f"expected ?only=text or ?only=image, got {only!r}; leave it out for both")
+    bare: dict[str, Any] = {"text": {"image": None}, "image": {"captions": ()}}.get(only or "", {})
+    return lambda record: dataclasses.replace(record, **bare) if bare else record
 
 
 def _in_style(record: Record, style: str | None) -> Record:

@@ -5,6 +5,8 @@
     covariance    mean and covariance of (image - text); where pairs are fewer than dimensions the covariance is shrunk
     standardize   each side's mean, and with `stretch` how much wider sentences spread; needs no pairs
 
+With `nearest` the others need none either: a picture stands with the sentences nearest to it (neighbours.py).
+
 CLOSE, arXiv:2211.09778 section 4.2, which fits the two in the middle on COCO or CC3M; there is no code for fitting in
 the release. Shrinkage: Chen et al., Shrinkage Algorithms for MMSE Covariance Estimation (OAS), 2010.
 """
@@ -22,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imageless import adapters, encoders, limits, moments
+from imageless import adapters, encoders, limits, moments, neighbours
+from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
 from imageless.moments import Pairs
 from imageless.options import AdaptOptions, Kind
@@ -60,6 +63,12 @@ def adapt(
     expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
     model = encoders.load(encoder, options.device, options.dtype)
     texts, images, text_rows, image_rows = embed.pairs(sources, model, options)
+    if options.nearest:
+        if kind == "standardize":
+            raise InputError("--nearest: expected a kind that needs pairs, standardize needs none; leave it out")
+        text_rows, image_rows = neighbours.pairs(texts, images, options.nearest, options.seed)
+    elif not len(text_rows) and kind != "standardize":
+        raise InputError(f"expected captions of pictures for kind {kind}, found none; pair them with --nearest 20")
     paired = None
     if kind == "standardize":
         tensors = _standardized(texts, images, options.stretch)
@@ -75,7 +84,13 @@ def adapt(
         tables={"text": texts.about.content, "image": images.about.content},
         rows={"text": len(texts), "image": len(images)},
         pairs=None if paired is None else paired.count,
-        settings={"data": list(sources), "split": options.split, "ridge": options.ridge, "stretch": options.stretch},
+        settings={
+            "data": list(sources),
+            "split": options.split,
+            "ridge": options.ridge,
+            "stretch": options.stretch,
+            "nearest": options.nearest,
+        },
         gap=_gaps(texts, images, text_rows, image_rows, adapters.bridge(kind, tensors)) if len(text_rows) else {},
     )
     work = begin(out, options.overwrite, resume=True)
