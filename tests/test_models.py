@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from transformers.modeling_outputs import BaseModelOutput
 
 from imageless.models.close import Close
-from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, contrastive_loss
+from imageless.models.contrastive import sigmoid_loss, softmax_loss
+from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.models.language import from_scratch, small_t5
 from imageless.tokens import encode, train_tokenizer
 
@@ -182,17 +183,27 @@ def test_the_contrastive_loss_is_clip_s():
     images, texts = (F.normalize(torch.randn(6, 8), dim=-1) for _ in range(2))
     logits = 20 * images @ texts.T
     plain = -(logits.log_softmax(1).diag().mean() + logits.log_softmax(0).diag().mean()) / 2
-    assert torch.allclose(contrastive_loss(images, texts, torch.tensor(20.0)), plain)
+    assert torch.allclose(softmax_loss(images, texts, torch.tensor(20.0)), plain)
 
 
 def test_the_contrastive_loss_is_the_mean_of_its_parts():
     images, texts = (F.normalize(torch.randn(6, 8), dim=-1) for _ in range(2))
     scale = torch.tensor(20.0)
     parts = [
-        contrastive_loss(images[first : first + 3], texts[first : first + 3], scale, first, images, texts)
+        softmax_loss(images[first : first + 3], texts[first : first + 3], scale, first, images, texts)
         for first in (0, 3)
     ]
-    assert torch.allclose(sum(parts) / 2, contrastive_loss(images, texts, scale), rtol=1e-5)
+    assert torch.allclose(sum(parts) / 2, softmax_loss(images, texts, scale), rtol=1e-5)
+
+
+def test_the_sigmoid_loss_is_siglip_s():
+    """Binary cross entropy of every pair, 1 for the own ones, summed and divided by the batch (arXiv:2303.15343, algorithm 1)."""
+    images, texts = (F.normalize(torch.randn(6, 8), dim=-1) for _ in range(2))
+    scale, bias = torch.tensor(10.0), torch.tensor(-3.0)
+    plain = F.binary_cross_entropy_with_logits(10 * images @ texts.T - 3, torch.eye(6), reduction="sum") / 6
+    assert torch.allclose(sigmoid_loss(images, texts, scale, bias), plain)
+    parts = [sigmoid_loss(images[f : f + 3], texts[f : f + 3], scale, bias, f, texts) for f in (0, 3)]
+    assert torch.allclose(sum(parts) / 2, plain)
 
 
 # Words to numbers.

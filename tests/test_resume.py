@@ -389,10 +389,29 @@ def test_two_processes_train_as_one(tmp_path, album, encoder_folder, at_once, fl
         assert torch.allclose(weight, weights(tmp_path / "run")[name], atol=1e-5), name
 
 
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
+def test_a_batch_in_pieces_pretrains_the_encoder_of_one(tmp_path, album, loss):
+    options = replace(TOWERS, captions=2, loss=loss, batch_size=12, steps=4)
+    one, cut = (
+        pretrain([f"karpathy:{album}"], tmp_path / str(pieces), replace(options, accumulate=pieces)) for pieces in (1, 3)
+    )
+    assert abs(one.final["loss"] - cut.final["loss"]) < 1e-5
+    whole = load_file(tmp_path / "1/model.safetensors")
+    for name, weight in load_file(tmp_path / "3/model.safetensors").items():
+        assert torch.allclose(weight.float(), whole[name].float(), atol=2e-3), name  # halves, after Adam's small steps
+
+
+def test_pieces_of_unequal_size_are_refused(tmp_path, album):
+    with pytest.raises(InputError, match="expected a batch that can be cut into 5 equal parts, got 12"):
+        pretrain([f"karpathy:{album}"], tmp_path / "encoder", replace(TOWERS, batch_size=12, accumulate=5))
+
+
 @pytest.mark.slow
-def test_two_processes_pretrain_as_one(tmp_path, album, flags_of, own_cache):
-    options = replace(TOWERS, captions=2)
+@pytest.mark.parametrize(("pieces", "loss"), [(1, "softmax"), (2, "softmax"), (1, "sigmoid")])
+def test_two_processes_pretrain_as_one(tmp_path, album, flags_of, own_cache, pieces, loss):
+    options = replace(TOWERS, captions=2, batch_size=12, loss=loss, steps=5)
     one = pretrain([f"karpathy:{album}"], tmp_path / "one", options)
-    flags = flags_of(options, "steps batch_size dim text_width text_layers save_every warmup word_dropout captions")
+    flags = flags_of(options, "steps batch_size dim text_width text_layers save_every warmup word_dropout captions loss")
+    flags += ["--accumulate", pieces]
     two = two_processes(tmp_path, "pretrain", f"karpathy:{album}", "--out", tmp_path / "two", *flags)
     assert abs(one.final["loss"] - two["final"]["loss"]) < 1e-5

@@ -78,7 +78,11 @@ class Part:
 
 
 class Job(Protocol):
-    """What a stage hands to the loop."""
+    """What a stage hands to the loop.
+
+    A job whose parts' losses depend on each other may also have `look_ahead(model, batches, parts)`, which is shown all of
+    this process's parts of a step before the first of them is asked for its loss.
+    """
 
     @property
     def model(self) -> nn.Module: ...
@@ -137,6 +141,7 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
         Part(accelerator.process_index * options.accumulate + number, accelerator.num_processes * options.accumulate)
         for number in range(options.accumulate)
     ]
+    look_ahead = getattr(job, "look_ahead", None)
     began = time.monotonic() - seconds
     loss_value = math.nan
     model.train()
@@ -155,8 +160,13 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * factor(step, options)
             total = torch.zeros((), device=accelerator.device)
+            batches = [
+                {n: tensor.to(accelerator.device, non_blocking=True) for n, tensor in b.items()} for b in batches
+            ]
+            if look_ahead is not None:
+                with accelerator.autocast():
+                    look_ahead(model, batches, parts)
             for number, (batch, part) in enumerate(zip(batches, parts, strict=True)):
-                batch = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
                 last = number == len(parts) - 1
                 with contextlib.nullcontext() if last else accelerator.no_sync(model):
                     with accelerator.autocast():

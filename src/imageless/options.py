@@ -189,12 +189,16 @@ class PretrainOptions(Source, Machine):
     """Layers of the text tower; with 0 a sentence is the mean of its words: best where pairs are few."""
     vocabulary: int = 8192
     """Most pieces of the text tower's vocabulary, which is made from the captions."""
-    temperature: float = 0.01
-    """Starting temperature; it is learned, and the start decides how wide the modality gap is."""
+    loss: Literal["softmax", "sigmoid"] = "softmax"
+    """Find each other among the whole batch (CLIP), or tell of every picture and caption whether they belong together (SigLIP)."""
+    temperature: float | None = None
+    """Starting temperature; it is learned, and the start decides how wide the modality gap is; default: 0.01, sigmoid 0.1."""
     steps: int = 5000
     """Optimisation steps."""
     batch_size: int = 512
     """Pairs in a batch."""
+    accumulate: int = 1
+    """Pieces a batch is cut into, one after the other, to save memory; the gradient is that of the whole batch."""
     captions: int = 1
     """Captions of each picture in a step; each set is told apart on its own, and the picture is encoded once."""
     learning_rate: float = 1e-3

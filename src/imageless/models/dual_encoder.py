@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
+FIRST_BIAS = -10.0  # most pairs do not belong together: SigLIP, arXiv:2303.15343 section 3.2
 LONGEST_SCALE = math.log(100)  # CLIP clamps the logit scale at 100 (arXiv:2103.00020 section 2.5)
 
 
@@ -40,6 +41,8 @@ class DualEncoderConfig:
     text_width: int = 160
     text_layers: int = 3
     text_length: int = 40
+    bias: bool = False
+    """A learned bias beside the learned scale, which the sigmoid loss needs."""
 
     @property
     def image_size(self) -> int:
@@ -140,6 +143,7 @@ class DualEncoder(nn.Module):
         self.image = WorldTower(config.dim) if backbone is None else _head(config)
         self.text = TextTower(config.vocabulary, config.text_width, config.text_layers, config.text_length, config.dim)
         self.logit_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.logit_bias = nn.Parameter(torch.tensor(FIRST_BIAS)) if config.bias else None
 
     def features(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
         """What the head reads: normalised pixels, or the timm model's features of them."""
@@ -155,11 +159,13 @@ class DualEncoder(nn.Module):
         """Raw image vectors from uint8 pixels, or from `features` computed before."""
         return self.image(self.features(pixels) if pixels.dtype == torch.uint8 else pixels)
 
-    def forward(self, pixels: Tensor, ids: Int[Tensor, "n words"], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit image vectors, unit text vectors and the logit scale."""
+    def forward(
+        self, pixels: Tensor, ids: Int[Tensor, "n words"], mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Unit image vectors, unit text vectors, the logits' scale and, where there is one, their bias."""
         images = F.normalize(self.images(pixels), dim=-1)
         texts = F.normalize(self.text(ids, mask), dim=-1)
-        return images, texts, self.logit_scale.clamp(max=LONGEST_SCALE).exp()
+        return images, texts, self.logit_scale.clamp(max=LONGEST_SCALE).exp(), self.logit_bias
 
 
 def _head(config: DualEncoderConfig) -> nn.Module:
@@ -169,23 +175,3 @@ def _head(config: DualEncoderConfig) -> nn.Module:
         return nn.Sequential(norm, nn.Linear(config.image_features, config.dim))
     wide = nn.Linear(config.image_features, config.hidden)
     return nn.Sequential(norm, wide, nn.GELU(), nn.Linear(config.hidden, config.dim))
-
-
-def contrastive_loss(
-    images: Float[Tensor, "n dim"],
-    texts: Float[Tensor, "n dim"],
-    scale: Tensor,
-    first: int = 0,
-    all_images: Tensor | None = None,
-    all_texts: Tensor | None = None,
-) -> Float[Tensor, ""]:
-    """Symmetric InfoNCE: every picture finds its caption among all captions, every caption its picture.
-
-    With several processes `all_*` hold every process's vectors and `first` is the row of this process's first.
-    """
-    all_images = images if all_images is None else all_images
-    all_texts = texts if all_texts is None else all_texts
-    right = torch.arange(first, first + len(images), device=images.device)
-    to_text = F.cross_entropy(scale * images @ all_texts.T, right)
-    to_image = F.cross_entropy(scale * texts @ all_images.T, right)
-    return (to_text + to_image) / 2

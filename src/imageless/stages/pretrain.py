@@ -23,7 +23,8 @@ from imageless import data, draws, limits, loop
 from imageless.encoders import folder as encoder_folder
 from imageless.errors import InputError
 from imageless.folders import begin, cache, expect_free, publish
-from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, contrastive_loss
+from imageless.models.contrastive import sigmoid_loss, softmax_loss
+from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
 from imageless.pixels import Resize, View, decode
 from imageless.records import Record
@@ -31,6 +32,7 @@ from imageless.screen import progress
 from imageless.tokens import encode, train_tokenizer
 
 log = logging.getLogger(__name__)
+TEMPERATURE = {"softmax": 0.01, "sigmoid": 0.1}  # the second is SigLIP's (arXiv:2303.15343 section 3.2)
 RETRIEVED = 1000  # pictures and captions between which the validation retrieves, as CLIP's 1K test sets
 
 
@@ -56,9 +58,10 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
         config, backbone = _shape(options)
         tokenizer = train_tokenizer((text for r in records for text in r.captions), options.vocabulary, lower_case=True)
         torch.manual_seed(options.seed)
-        model = DualEncoder(replace(config, vocabulary=len(tokenizer)), options.temperature, backbone)
+        config = replace(config, vocabulary=len(tokenizer), bias=options.loss == "sigmoid")
+        model = DualEncoder(config, options.temperature or TEMPERATURE[options.loss], backbone)
         job = _Contrast(model, tokenizer, records, held_out, options)
-        job.expect_even_parts(processes.num_processes)
+        job.expect_even_parts(processes.num_processes * options.accumulate)
         work = begin(out, options.overwrite, resume)
         wanted = {"data": list(sources), "pairs": len(records)}
         loop.expect_same(work, wanted | limits.deciding(options))
@@ -98,13 +101,14 @@ class _Contrast:
         self.held_out = _Inputs(model, held_out, options.lock_image) if held_out else None
         if self.held_out:
             held_out = [held_out[row] for row in self.held_out.records]
+        self._everyone: tuple[Tensor, Tensor] | None = None
         self.held_captions = encode(tokenizer, [record.captions[0] for record in held_out], model.config.text_length)
 
     def expect_even_parts(self, parts: int) -> None:
-        """Every process must hold as many pairs as the others, or they could not exchange them."""
+        """Every part must hold as many pairs as the others, or they could not be exchanged."""
         if self.order.batch % parts:
             raise InputError(
-                f"expected a batch that {parts} processes share evenly, got {self.order.batch} pairs; "
+                f"expected a batch that can be cut into {parts} equal parts, got {self.order.batch} pairs; "
                 f"choose --batch-size {max(parts, self.order.batch // parts * parts)}"
             )
 
@@ -133,20 +137,48 @@ class _Contrast:
         kept = torch.from_numpy(draw.random((len(rows), seen.shape[1]))[mine] >= dropout)
         return seen * kept / (1 - dropout)
 
+    @torch.no_grad()
+    def look_ahead(self, model: nn.Module, batches: list[dict[str, Tensor]], parts: list[loop.Part]) -> None:
+        """Everyone's vectors, where a process takes its part of the batch in pieces: a piece must know the others.
+
+        With them each piece is encoded once more, alone, so that a batch of any size needs the memory of a piece.
+        Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, arXiv:2101.06983.
+        """
+        if len(parts) == 1:
+            return
+        pieces = [model(**batch)[:2] for batch in batches]
+        images = torch.cat([image.float() for image, _ in pieces])
+        texts = torch.cat([text.float().unflatten(0, (self.options.captions, -1)) for _, text in pieces], dim=1)
+        if parts[0].count > len(parts):
+            images = torch.cat(_gathered(images))
+            texts = torch.cat(_gathered(texts.contiguous()), dim=1)
+        self._everyone = images, texts
+
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
-        images, texts, scale = model(**batch)
+        images, texts, scale, bias = model(**batch)
         with torch.autocast(images.device.type, enabled=False):  # logits of up to 100 need more than bfloat16's digits
             images, sets = images.float(), texts.float().chunk(self.options.captions)
-            losses = [self._pairs(images, texts, scale, part) for texts in sets]
-            return torch.stack(losses).mean()
+            shares = [self._share(images, texts, scale, bias, part, number) for number, texts in enumerate(sets)]
+            return torch.stack(shares).mean()
 
-    def _pairs(self, images: Tensor, texts: Tensor, scale: Tensor, part: loop.Part) -> Tensor:
+    def _share(
+        self, images: Tensor, texts: Tensor, scale: Tensor, bias: Tensor | None, part: loop.Part, number: int
+    ) -> Tensor:
+        """This part's share of the loss of the whole batch; `number` of the captions of each picture."""
         if part.count == 1:
-            return contrastive_loss(images, texts, scale)
-        from torch.distributed.nn.functional import all_gather
+            return _pairs(images, texts, scale, bias)
+        first = part.index * len(images)
+        if self._everyone is None:
+            from torch.distributed.nn.functional import all_gather
 
-        everyone = torch.cat(all_gather(images)), torch.cat(all_gather(texts))
-        return contrastive_loss(images, texts, scale, part.index * len(images), *everyone) / part.count
+            everyone = torch.cat(all_gather(images)), torch.cat(all_gather(texts))
+            return _pairs(images, texts, scale, bias, first, *everyone) / part.count
+        known = self._everyone[0].clone(), self._everyone[1][number].clone()
+        for everyone, mine in zip(known, (images, texts), strict=True):
+            everyone[first : first + len(mine)] = mine
+        scale, bias = _counted_once(scale, part.count), None if bias is None else _counted_once(bias, part.count)
+        loss = _pairs(*known, scale, bias)
+        return loss + (loss / part.count - loss).detach()
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -175,6 +207,27 @@ class _Contrast:
             "centroid_distance": float((images.mean(0) - texts.mean(0)).norm()),
             "logit_scale": float(self.model.logit_scale.exp()),
         }
+
+
+def _pairs(images: Tensor, texts: Tensor, scale: Tensor, bias: Tensor | None, *everyone: Any) -> Tensor:
+    """The loss of these pairs, by whether the logits have a bias."""
+    if bias is None:
+        return softmax_loss(images, texts, scale, *everyone)
+    return sigmoid_loss(images, texts, scale, bias, *everyone[:1], *everyone[2:])
+
+
+def _counted_once(value: Tensor, parts: int) -> Tensor:
+    """The value as it is, with a gradient that adds up to its own over the parts."""
+    return value.detach() + (value - value.detach()) / parts
+
+
+def _gathered(vectors: Tensor) -> list[Tensor]:
+    """Everyone's, in the order of the processes; no gradient."""
+    from torch import distributed
+
+    pieces = [torch.empty_like(vectors) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(pieces, vectors)
+    return pieces
 
 
 class _Inputs:
