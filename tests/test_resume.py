@@ -393,7 +393,8 @@ def test_two_processes_train_as_one(tmp_path, album, encoder_folder, at_once, fl
 def test_a_batch_in_pieces_pretrains_the_encoder_of_one(tmp_path, album, loss):
     options = replace(TOWERS, captions=2, loss=loss, batch_size=12, steps=4)
     one, cut = (
-        pretrain([f"karpathy:{album}"], tmp_path / str(pieces), replace(options, accumulate=pieces)) for pieces in (1, 3)
+        pretrain([f"karpathy:{album}"], tmp_path / str(pieces), replace(options, accumulate=pieces))
+        for pieces in (1, 3)
     )
     assert abs(one.final["loss"] - cut.final["loss"]) < 1e-5
     whole = load_file(tmp_path / "1/model.safetensors")
@@ -409,9 +410,11 @@ def test_pieces_of_unequal_size_are_refused(tmp_path, album):
 @pytest.mark.slow
 @pytest.mark.parametrize(("pieces", "loss"), [(1, "softmax"), (2, "softmax"), (1, "sigmoid")])
 def test_two_processes_pretrain_as_one(tmp_path, album, flags_of, own_cache, pieces, loss):
-    options = replace(TOWERS, captions=2, batch_size=12, loss=loss, steps=5)
+    options = replace(TOWERS, captions=2, batch_size=8, loss=loss, steps=3)
     one = pretrain([f"karpathy:{album}"], tmp_path / "one", options)
-    flags = flags_of(options, "steps batch_size dim text_width text_layers save_every warmup word_dropout captions loss")
+    flags = flags_of(
+        options, "steps batch_size dim text_width text_layers save_every warmup word_dropout captions loss"
+    )
     flags += ["--accumulate", pieces]
     two = two_processes(tmp_path, "pretrain", f"karpathy:{album}", "--out", tmp_path / "two", *flags)
     assert abs(one.final["loss"] - two["final"]["loss"]) < 1e-5
