@@ -13,7 +13,8 @@ from torch import Tensor
 from imageless import limits
 from imageless.errors import InputError
 from imageless.options import PretrainOptions
-from imageless.stages.pretrain import _Contrast, pretrain
+from imageless.stages.pretrain import pretrain
+from imageless.stages.pretraining.inputs import Batches
 
 OPTIONS = PretrainOptions(lock_image=True, feature_dropout=0.6, device="cpu")
 
@@ -26,9 +27,9 @@ class Ones:
 
 
 def seen(options: PretrainOptions, mine: slice = slice(0, 50), step: int = 3) -> Tensor:
-    job = object.__new__(_Contrast)
-    job.options, job.inputs = options, Ones()
-    return job._seen(np.arange(50), mine, step)
+    batches = object.__new__(Batches)
+    batches.options, batches.inputs = options, Ones()
+    return batches.seen(np.arange(50), mine, step)
 
 
 def test_the_share_named_is_left_out_and_the_mean_stays():

@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 
 from conftest import read
-from imageless import loop
+from imageless import encoders, loop
+from imageless.errors import InputError
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
-from imageless.stages.pretrain import _Contrast
+from imageless.stages.pretrain import pretrain
+from imageless.stages.pretraining.contrast import Contrast
+from imageless.stages.pretraining.denoise import Denoise, hidden
+from imageless.stages.pretraining.inputs import cropped
 from imageless.tokens import train_tokenizer
 
 TOWERS = PretrainOptions(device="cpu", batch_size=12, captions=2, word_dropout=0.2)
@@ -25,7 +32,7 @@ def gradients(album: Path, pieces: int, loss: str) -> tuple[float, dict[str, tor
     torch.manual_seed(0)
     shape = DualEncoderConfig(dim=16, text_width=32, text_layers=1, vocabulary=len(tokenizer), bias=loss == "sigmoid")
     model = DualEncoder(shape, temperature=0.1)
-    job = _Contrast(model, tokenizer, records, [], replace(TOWERS, loss=loss, accumulate=pieces))
+    job = Contrast(model, tokenizer, records, [], replace(TOWERS, loss=loss, accumulate=pieces))
     parts = [loop.Part(number, pieces) for number in range(pieces)]
     batches = [job.batch(0, part) for part in parts]
     job.look_ahead(model, batches, parts)
@@ -46,3 +53,94 @@ def test_a_batch_in_pieces_has_the_gradient_of_the_whole(album: Path, loss: str,
     assert found.keys() == wanted.keys() >= {"logit_scale"}
     for name, gradient in wanted.items():
         assert torch.allclose(found[name], gradient, atol=1e-6 + 1e-4 * float(gradient.abs().max())), name
+
+
+# What a tower can learn beside captions.
+
+SMALL = PretrainOptions(device="cpu", steps=4, batch_size=16, limit=64, dim=24, warmup=1, validate_every=2)
+
+
+@pytest.mark.parametrize(("objective", "measured"), [("classes", "classes_found"), ("denoise", "painted")])
+def test_a_tower_learns_without_language_and_only_sees(tmp_path: Path, objective: str, measured: str):
+    told = pretrain(["world"], tmp_path / "encoder", replace(SMALL, objective=objective))
+    assert told.final.keys() == {"loss", measured}
+    encoder = encoders.load(str(tmp_path / "encoder"), device="cpu")
+    assert encoder.sides == ("image",)
+    assert encoder.images(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)).shape == (2, 24)
+    with pytest.raises(InputError, match="sees pictures only; pretrain one with --objective captions"):
+        encoder.texts(["a dog"])
+
+
+def test_labels_teach_labels(tmp_path: Path):
+    """Three colours are told apart on pictures never seen."""
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 20), ("val", 5)):
+        for name, colour in (("red", (200, 40, 40)), ("green", (40, 200, 40)), ("blue", (40, 40, 200))):
+            (tmp_path / "pictures" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = (np.array(colour) + draw.normal(0, 20, (64, 64, 3))).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "pictures" / split / name / f"{number}.png")
+    options = replace(SMALL, objective="classes", steps=40, validate_every=None)
+    told = pretrain([f"imagefolder:{tmp_path / 'pictures'}"], tmp_path / "encoder", options)
+    assert told.final["classes_found"] > 0.9
+
+
+def test_a_stopped_objective_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    options = replace(SMALL, objective="denoise", steps=6, save_every=2, validate_every=None, crop=0.5)
+    pretrain(["world"], tmp_path / "whole", options)
+    real, calls = Denoise.loss, iter(range(4))
+
+    def falls_over(self, *told):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return real(self, *told)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Denoise, "loss", falls_over)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(["world"], tmp_path / "stopped", options)
+    pretrain(["world"], tmp_path / "stopped", replace(options, resume=True))
+    whole = load_file(tmp_path / "whole/model.safetensors")
+    assert all(
+        torch.equal(value, whole[name]) for name, value in load_file(tmp_path / "stopped/model.safetensors").items()
+    )
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "resnet10t"])
+def test_a_tower_of_timm_s_may_start_from_nothing(tmp_path: Path, name: str):
+    options = replace(SMALL, image_encoder=f"scratch:{name}", image_size=64, steps=1, limit=20, batch_size=4)
+    pretrain(["world"], tmp_path / "encoder", options)
+    encoder = encoders.load(str(tmp_path / "encoder"), device="cpu")
+    assert encoder.sides == ("text", "image")
+    assert encoder.images(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)).shape == (2, 24)
+
+
+def test_pictures_of_one_class_are_refused(tmp_path: Path, album: Path):
+    with pytest.raises(InputError, match=r"expected pictures with labels in .* found 0"):
+        pretrain([f"karpathy:{album}"], tmp_path / "encoder", replace(SMALL, objective="classes"))
+    with pytest.raises(InputError, match="to lock, scratch:resnet10t starts from scratch"):
+        pretrain(["world"], tmp_path / "encoder", replace(SMALL, image_encoder="scratch:resnet10t", lock_image=True))
+    with pytest.raises(InputError, match="expected a model of timm, got 'resnet1'"):
+        pretrain(["world"], tmp_path / "encoder", replace(SMALL, image_encoder="scratch:resnet1"))
+
+
+# What is seen of a picture.
+
+
+def test_a_crop_is_a_part_of_the_picture_and_all_of_it_where_it_must_be():
+    ramp = torch.arange(64, dtype=torch.uint8).expand(2, 3, 64, 64).clone()
+    whole = cropped(ramp, np.array([[0.9, 0.1, 0.7]] * 2), least=1.0)
+    assert torch.equal(whole, ramp)
+    quarter = cropped(ramp, np.array([[0.0, 0.0, 0.5], [0.0, 0.999, 0.5]]), least=0.25).float()
+    assert quarter[0].min() >= 0 and quarter[0].max() <= 33
+    assert quarter[1].min() >= 30 and quarter[1].max() == 63
+    assert quarter.shape == ramp.shape
+
+
+def test_what_is_hidden_is_grey_and_in_patches():
+    shown = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    shown[0, 0, 2, 3] = True
+    seen = hidden(torch.full((1, 3, 64, 64), 7, dtype=torch.uint8), shown)
+    assert (seen[:, :, 16:24, 24:32] == 7).all()
+    assert int((seen == 7).sum()) == 3 * 8 * 8
+    assert set(seen.unique().tolist()) == {7, 128}

@@ -25,9 +25,9 @@ from conftest import make_album
 from imageless import loop
 from imageless.errors import InputError
 from imageless.options import PretrainOptions, TrainOptions
-from imageless.stages import pretrain as pretraining
 from imageless.stages import train as training
 from imageless.stages.pretrain import pretrain
+from imageless.stages.pretraining import contrast
 from imageless.stages.train import train
 
 STEPS = 12
@@ -191,7 +191,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory, album: Path) -> Path:
 def test_a_pretraining_stopped_anywhere_goes_on_to_the_same_weights(tmp_path, album, pretrained, step):
     """Also after the pictures were decoded, and with words left out at random."""
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, pretraining._Contrast, step)
+        stop_at(patch, contrast.Contrast, step)
         with pytest.raises(Stopped):
             pretrain([f"karpathy:{album}"], tmp_path / "stopped", TOWERS)
     pretrain([f"karpathy:{album}"], tmp_path / "stopped", replace(TOWERS, resume=True))

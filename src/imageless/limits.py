@@ -50,6 +50,7 @@ def check(options: object) -> None:
         _expect(options, name, "a number above 0", lambda value: value > 0)
     for name in ("word_dropout", "feature_dropout"):
         _expect(options, name, "a share below 1", lambda value: value < 1)
+    _expect(options, "crop", "a share above 0 and at most 1", lambda value: 0 < value <= 1)
     _expect(options, "epoch_share", "a share above 0 and at most 1", lambda value: 0 < value <= 1)
     _expect(options, "text_width", "a multiple of 32", lambda value: value > 0 and value % 32 == 0)
 

@@ -175,8 +175,13 @@ class PretrainOptions(Source, Machine):
 
     split: str = "train"
     """Which split of the data."""
+    objective: Literal["captions", "classes", "denoise"] = "captions"
+    """What is learned: to find a picture's caption (CLIP); its `label` or `labels`; or to paint it when most of it is hidden. The
+    last two make encoders that only see pictures."""
     image_encoder: str = "world"
-    """`world` (a small residual network, from scratch) or `timm:NAME_OR_FOLDER`."""
+    """`world` (a small residual network, from scratch), `timm:NAME_OR_FOLDER`, or `scratch:NAME`, timm's without its weights."""
+    image_size: int | None = None
+    """Side of the square that a network from scratch sees, in pixels; default: its own."""
     lock_image: bool = False
     """Keep the image network as it is and learn only a head on it and the text tower (LiT)."""
     dim: int = 256
@@ -211,6 +216,8 @@ class PretrainOptions(Source, Machine):
     """Largest gradient norm."""
     word_dropout: float = 0.0
     """Share of words left out of each caption while training."""
+    crop: float = 1.0
+    """Least share of a picture's area that is seen of it while training, a part drawn anew each time; 1: all of it."""
     feature_dropout: float = 0.0
     """Share of a locked image network's features left out of each picture while training."""
     validate_every: int | None = 1000

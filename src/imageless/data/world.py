@@ -8,6 +8,7 @@
     world:news                 a newspaper's caption with its article
     world:style                a record a voice: style
     world:classes              scenes of things of one kind: label
+    world:objects              the kinds of all things in a scene: labels
     world:captions/100000    the same scenes and more of them
 
 and, so that an encoder's text tower has read every word of the world, one record a scene:
@@ -100,6 +101,11 @@ def _of_one_kind(scene: Scene) -> Iterator[Record]:
         yield Record(scene.key, captions(scene), WorldPicture(scene), {"label": scene.groups[0].kind})
 
 
+def _holding(scene: Scene) -> Iterator[Record]:
+    kinds = tuple(dict.fromkeys(group.kind for group in scene.groups))
+    yield Record(scene.key, (), WorldPicture(scene), {"labels": kinds})
+
+
 KINDS = {
     "captions": _captioned,
     "vqa": _asked,
@@ -108,6 +114,7 @@ KINDS = {
     "news": _reported,
     "style": _styled,
     "classes": _of_one_kind,
+    "objects": _holding,
     "voices": _voices,
     "explanations": _explanations,
 }

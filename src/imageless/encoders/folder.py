@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -22,13 +22,14 @@ from imageless.folders import read_json, write_json
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.pixels import Resize, View
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 FORMAT = 1
 
 
 class FolderEncoder:
     """A dual encoder that `imageless pretrain` made."""
-
-    sides = ("text", "image")
 
     def __init__(self, folder: Path, name: str, device: str | None = None, dtype: str | None = None):
         from transformers import PreTrainedTokenizerFast
@@ -45,12 +46,13 @@ class FolderEncoder:
         except (TypeError, KeyError) as error:
             raise InputError(f"the config.json of {folder} is damaged ({error}); pretrain it again") from None
         self.dim = self.config.dim
+        self.sides: tuple[str, ...] = ("text", "image") if self.config.text_width else ("image",)
         self.device, self.dtype = place(device), precision(dtype)
         self.fingerprint = fingerprint(folder)
         noise = folder / "noise.json"
         self.noise: Mapping[str, float] = read_json(noise, "tuned noise")["best"] if noise.is_file() else {}
         try:
-            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder) if "text" in self.sides else None
             weights = load_file(folder / "model.safetensors")
             self.model = DualEncoder(self.config, backbone=_backbone(self.config))
             self.model.load_state_dict(
@@ -65,16 +67,25 @@ class FolderEncoder:
 
     def truncated(self, texts: Sequence[str]) -> int:
         """How many texts are longer than the text tower reads."""
-        return sum(len(ids) > self.config.text_length for ids in self.tokenizer(list(texts))["input_ids"])  # pyright: ignore[reportArgumentType]
+        return sum(len(ids) > self.config.text_length for ids in self._reader(list(texts))["input_ids"])  # pyright: ignore[reportArgumentType]
 
     @torch.no_grad()
     def texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dim"]:
         """Raw text vectors."""
-        batch = self.tokenizer(
+        batch = self._reader(
             list(texts), padding=True, truncation=True, max_length=self.config.text_length, return_tensors="pt"
         )
         mask = batch["attention_mask"].bool()  # pyright: ignore[reportAttributeAccessIssue]
         return self.model.text(batch["input_ids"].to(self.device), mask.to(self.device)).float()  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def _reader(self) -> PreTrainedTokenizerFast:
+        if self.tokenizer is None:
+            raise InputError(
+                f"expected an encoder that reads sentences, got {self.name}, which sees pictures only; pretrain one with "
+                "--objective captions"
+            )
+        return self.tokenizer
 
     @torch.no_grad()
     def images(self, pixels: Tensor) -> Float[Tensor, "batch dim"]:
@@ -98,11 +109,12 @@ def load(
     return FolderEncoder(Path(folder), name or str(folder), device, dtype)
 
 
-def save(folder: Path, model: DualEncoder, tokenizer: Any, trained: dict[str, Any]) -> None:
-    """Write config, weights (float16) and tokenizer; config.json comes last and makes the folder an encoder."""
+def save(folder: Path, model: DualEncoder, tokenizer: Any | None, trained: dict[str, Any]) -> None:
+    """Write config, weights (float16) and, where it reads, its tokenizer; config.json comes last and makes the folder an encoder."""
     weights = {name: _half(value) for name, value in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
-    tokenizer.save_pretrained(folder)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)
     shutil.rmtree(folder / "tensorboard", ignore_errors=True)
     write_json(
         folder / "config.json",
@@ -118,7 +130,8 @@ def _half(value: Tensor) -> Tensor:
 def fingerprint(folder: Path) -> str:
     """sha256 over weights and vocabulary: two encoders of one name are told apart."""
     digest = hashlib.sha256()
-    for name in ("model.safetensors", "tokenizer.json"):
+    reads = bool(read_json(folder / "config.json", "an encoder folder").get("model", {}).get("text_width", 1))
+    for name in ("model.safetensors", "tokenizer.json") if reads else ("model.safetensors",):
         path = folder / name
         if not path.is_file():
             raise InputError(

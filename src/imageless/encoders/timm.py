@@ -88,6 +88,31 @@ def load(rest: str, device: str | None = None, dtype: str | None = None) -> Timm
     return Timm(f"timm:{rest}", model, arguments, where, weights_dtype)
 
 
+def random_body(name: str, size: int | None, seed: int) -> tuple[Any, dict[str, Any], dict[str, Any], int]:
+    """An architecture with random weights and no classifier, what it is built with, how it is to see, its features."""
+    _check_architecture(name)
+    torch.manual_seed(seed)
+    arguments: dict[str, Any] = {} if size is None else {"img_size": size}
+    try:
+        model: Any = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
+    except TypeError:  # convolutions take any size and are not told one
+        arguments = {}
+        torch.manual_seed(seed)
+        model = timm.create_model(name, pretrained=False, num_classes=0)
+    view = resolve_model_data_config(model)
+    if size is not None:
+        view |= {"input_size": (3, size, size), "crop_pct": 1.0}
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        log.warning(
+            "%s learns from the statistics of its batch: pieces and processes change them; there are architectures "
+            "without (*_gn, nf_*, vit_*)",
+            name,
+        )
+    with torch.no_grad():
+        features = model.eval()(torch.zeros(1, *view["input_size"])).shape[-1]
+    return model, arguments, view, features
+
+
 def _arguments(folder: Path) -> Mapping[str, Any]:
     """How the folder says its model was built, over and above the architecture's name."""
     try:

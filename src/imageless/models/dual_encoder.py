@@ -39,6 +39,7 @@ class DualEncoderConfig:
     dim: int = 256
     vocabulary: int = 1024
     text_width: int = 160
+    """0: there is no text tower, pictures are all it sees."""
     text_layers: int = 3
     text_length: int = 40
     bias: bool = False
@@ -141,7 +142,10 @@ class DualEncoder(nn.Module):
         self.config = config
         self.backbone = backbone
         self.image = WorldTower(config.dim) if backbone is None else _head(config)
-        self.text = TextTower(config.vocabulary, config.text_width, config.text_layers, config.text_length, config.dim)
+        if config.text_width:
+            self.text = TextTower(
+                config.vocabulary, config.text_width, config.text_layers, config.text_length, config.dim
+            )
         self.logit_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.logit_bias = nn.Parameter(torch.tensor(FIRST_BIAS)) if config.bias else None
 
