@@ -160,6 +160,14 @@ class ProbeOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class RetrieveOptions(Source, Machine):
+    """Which captions and pictures find each other."""
+
+    split: str = "test"
+    """Which split of the data."""
+
+
+@dataclass(frozen=True)
 class ContrastOptions(Machine):
     """How changes of one thing are measured."""
 

@@ -14,6 +14,7 @@ from imageless.options import (
     EvaluateOptions,
     GapOptions,
     ProbeOptions,
+    RetrieveOptions,
 )
 
 
@@ -70,6 +71,16 @@ def probe(
     from imageless.analysis.probe import probe
 
     show(probe(some(data, DATA), encoder, out, options), json, shown.scored)
+
+
+@app.command
+def retrieve(
+    *data: Data, encoder: str, options: Annotated[RetrieveOptions, Flat] = RetrieveOptions(), json: AsJson = False
+) -> None:
+    """Let captions find their pictures and pictures their captions: recall at 1, 5 and 10."""
+    from imageless.analysis.retrieval import retrieve
+
+    show(retrieve(some(data, DATA), encoder, options), json, shown.scored)
 
 
 @app.command

@@ -21,7 +21,7 @@ from imageless import data, encoders, limits
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.folders import begin, cache, expect_free, locked, publish, read_json, write_json
-from imageless.options import AdaptOptions, EmbedOptions, GapOptions
+from imageless.options import AdaptOptions, EmbedOptions, GapOptions, RetrieveOptions
 from imageless.pixels import prepared
 from imageless.records import Picture
 from imageless.screen import progress
@@ -81,7 +81,7 @@ def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) ->
 
 
 def pairs(
-    sources: Sequence[str], encoder: Encoder, options: AdaptOptions | GapOptions
+    sources: Sequence[str], encoder: Encoder, options: AdaptOptions | GapOptions | RetrieveOptions
 ) -> tuple[VectorTable, VectorTable, np.ndarray, np.ndarray]:
     """The tables of the captions and of the pictures in the joined data, and the rows of every caption and its picture."""
     records = [r for source in sources for r in data.read(source, options.split, options.images, options.limit)]
