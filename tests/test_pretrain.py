@@ -16,7 +16,9 @@ from imageless import encoders, loop
 from imageless.errors import InputError
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
+from imageless.records import Record
 from imageless.stages.pretrain import pretrain
+from imageless.stages.pretraining import words
 from imageless.stages.pretraining.contrast import Contrast
 from imageless.stages.pretraining.denoise import Denoise, hidden
 from imageless.stages.pretraining.inputs import cropped
@@ -144,3 +146,29 @@ def test_what_is_hidden_is_grey_and_in_patches():
     assert (seen[:, :, 16:24, 24:32] == 7).all()
     assert int((seen == 7).sum()) == 3 * 8 * 8
     assert set(seen.unique().tolist()) == {7, 128}
+
+
+# Which pairs are learned from.
+
+
+def told(*captions: tuple[str, ...]) -> list[Record]:
+    return [Record(str(number), said) for number, said in enumerate(captions)]
+
+
+def test_captions_of_rare_words_alone_are_left_out():
+    records = told(("a dog", "xqzt"), ("A dog!", "IMG_0001.JPG"), ("the dog", "vbnm"), ("qwer",))
+    kept = words.chosen(records, least=2, most=None, seed=0)
+    assert [record.captions for record in kept] == [("a dog",), ("A dog!",), ("the dog",)]
+
+
+def test_a_word_admits_so_many_captions_and_then_another_word_must():
+    records = told(*[("dog",)] * 50, *[("dog cat",)] * 3, *[("owl",)] * 4)
+    kept = [record.captions[0] for record in words.chosen(records, least=1, most=10, seed=0)]
+    assert 10 <= kept.count("dog") + kept.count("dog cat") <= 13
+    assert (kept.count("dog cat"), kept.count("owl")) == (3, 4)
+    assert kept == [record.captions[0] for record in words.chosen(records, least=1, most=10, seed=0)]
+
+
+def test_too_strict_a_choice_is_refused():
+    with pytest.raises(InputError, match="--word-least, --word-most: expected captions that are kept, 0 of 2 are"):
+        words.chosen(told(("a",), ("b",)), least=5, most=None, seed=0)

@@ -23,6 +23,8 @@ LEAST = {
     "beams": 1,
     "n_best": 1,
     "captions": 1,
+    "word_least": 1,
+    "word_most": 1,
     "quartets": 2,
     "dim": 1,
     "text_layers": 0,

@@ -222,6 +222,10 @@ class PretrainOptions(Source, Machine):
     """AdamW's weight decay."""
     clip: float | None = 1.0
     """Largest gradient norm."""
+    word_least: int = 1
+    """For noisy text: a caption needs a word that is said this often in all captions; 100 in CLIP (arXiv:2103.00020)."""
+    word_most: int | None = None
+    """For noisy text: captions kept for a word before further ones must bring another; 20,000 in CLIP."""
     word_dropout: float = 0.0
     """Share of words left out of each caption while training."""
     crop: float = 1.0

@@ -45,9 +45,7 @@ def retrieve(sources: Sequence[str], encoder: str, options: RetrieveOptions) -> 
     return Retrieved(time.monotonic() - began, **found)
 
 
-def measure(
-    texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray
-) -> dict[str, Any]:
+def measure(texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray) -> dict[str, Any]:
     """Recall over the pairs (text_rows[i], image_rows[i]); a caption or a picture that stands in several counts once."""
     said, caption_of = np.unique(text_rows, return_inverse=True)
     shown, picture_of = np.unique(image_rows, return_inverse=True)

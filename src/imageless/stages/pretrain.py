@@ -24,6 +24,7 @@ from imageless.folders import begin, expect_free, publish
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
 from imageless.records import Record
+from imageless.stages.pretraining import words
 from imageless.stages.pretraining.classes import Classes, labels_of
 from imageless.stages.pretraining.contrast import Contrast
 from imageless.stages.pretraining.denoise import Denoise
@@ -79,8 +80,8 @@ def _job(
     config, backbone = _shape(options)
     tokenizer = None
     if options.objective == "captions":
-        words = (text for record in records for text in record.captions)
-        tokenizer = train_tokenizer(words, options.vocabulary, lower_case=True)
+        said = (text for record in records for text in record.captions)
+        tokenizer = train_tokenizer(said, options.vocabulary, lower_case=True)
         config = replace(config, vocabulary=len(tokenizer), bias=options.loss == "sigmoid")
     else:
         config = replace(config, text_width=0, text_layers=0)
@@ -113,6 +114,8 @@ def _records(sources: Sequence[str], options: PretrainOptions) -> list[Record]:
             len(found),
             NEEDED[options.objective],
         )
+    if options.objective == "captions" and (options.word_least > 1 or options.word_most):
+        return words.chosen(records, options.word_least, options.word_most, options.seed)
     return records
 
 
