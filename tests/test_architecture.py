@@ -29,7 +29,7 @@ HEAVY = (
 ROOMS = (
     ("errors", "limits"),
     ("options", "metrics", "screen", "folders", "report", "shown"),
-    ("records", "pictures"),
+    ("records", "pictures", "shifts"),
     ("data", "world", "tasks", "tokens", "draws", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
     ("runs", "loop", "moments", "neighbours", "noise", "zero_shot"),

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from imageless import shifts
 from imageless.errors import InputError
 from imageless.options import with_options
 from imageless.pictures import is_picture_name
@@ -72,14 +73,14 @@ def read(
         raise InputError(f"--limit: expected at least 1 record, got {limit}; leave it out to read everything")
     name, path, options = parse(spec)
     part, style = _part(options.pop("part", "1/1")), options.pop("style", None)
-    side = _side(options.pop("only", None))
+    side, seen = _side(options.pop("only", None)), _seen(options.pop("shift", None))
     reader = _reader(name)
     records = reader(path, **_arguments(name, reader, {"split": split, "images": images, "kind": kind}, options))
     first = next(records, None)
     if first is None:
         raise InputError(f"{spec}: expected at least one record, got none{f' of split {split!r}' if split else ''}")
     joined = itertools.chain([first], records)
-    taken = (side(_in_style(record, style)) for number, record in enumerate(joined) if part(number))
+    taken = (seen(side(_in_style(record, style))) for number, record in enumerate(joined) if part(number))
     return itertools.islice(taken, limit)
 
 
@@ -108,6 +109,20 @@ def _side(only: str | None) -> Callable[[Record], Record]:
         raise InputError(f"expected ?only=text or ?only=image, got {only!r}; leave it out for both")
     bare: dict[str, Any] = {"text": {"image": None}, "image": {"captions": ()}}.get(only or "", {})
     return lambda record: dataclasses.replace(record, **bare) if bare else record
+
+
+def _seen(told: str | None) -> Callable[[Record], Record]:
+    """The record with its picture changed, where the data are asked for worse pictures."""
+    if told is None:
+        return lambda record: record
+    kind, strength = shifts.parse(told)
+
+    def changed(record: Record) -> Record:
+        if record.image is None:
+            return record
+        return dataclasses.replace(record, image=shifts.ShiftedPicture(record.image, kind, strength))
+
+    return changed
 
 
 def _in_style(record: Record, style: str | None) -> Record:
