@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from conftest import make_table
 from imageless import adapters, moments, neighbours
-from imageless.adapters import Chain, CovarianceNoise, LinearMap, MeanShift, Noise, RandomShift, Standardize
+from imageless.adapters import Chain, CovarianceNoise, Gaussian, LinearMap, MeanShift, Noise, RandomShift, Standardize
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.moments import Pairs
@@ -49,6 +49,7 @@ EVERY = {
     "random": RandomShift(DIM, 0.5),
     "linear": LinearMap(draw(DIM, 2)),
     "covariance": CovarianceNoise(draw(1, 3)[0], draw(DIM, 4)),
+    "gaussian": Gaussian(draw(DIM, 2), draw(1, 3)[0], draw(DIM, 4)),
     "standardize": Standardize(0.1 * draw(1, 5)[0], 1 + draw(1, 6)[0].abs()),
     "chain": Chain([MeanShift(draw(1, 1)[0]), CovarianceNoise(draw(1, 3)[0], draw(DIM, 4)), Noise(0.3)]),
 }
@@ -82,6 +83,9 @@ def test_arithmetic_is_plain_numpys():
         LinearMap(matrix): torch.stack([matrix.T @ row for row in vectors]),
         CovarianceNoise(mean, matrix, 3.0): torch.stack(
             [row + mean + 3 * matrix @ number for row, number in zip(vectors, normal, strict=True)]
+        ),
+        Gaussian(matrix, mean, matrix, 0.5): torch.stack(
+            [matrix.T @ row + mean + 0.5 * matrix @ number for row, number in zip(vectors, normal, strict=True)]
         ),
         Standardize(mean, stretch): stretch * (vectors - mean),
     }
@@ -167,6 +171,17 @@ def test_a_planted_covariance_is_found_and_drawn_from():
     np.testing.assert_allclose(fitted["mean"].numpy(), found.difference)
     drawn = draw(200_000, 3) @ fitted["factor"].float().T
     np.testing.assert_allclose(np.cov(drawn.numpy(), rowvar=False), covariance, atol=0.01)
+
+
+def test_a_planted_map_with_its_blur_is_found_and_pictures_are_drawn_as_they_are_spread():
+    found, matrix, covariance = planted(100_000, move=1.0)
+    fitted = {name: tensor.numpy() for name, tensor in fitting.fit("gaussian", found).items()}
+    np.testing.assert_allclose(fitted["matrix"], matrix, atol=0.01)
+    np.testing.assert_allclose(fitted["mean"], np.full(DIM, 0.3), atol=0.01)
+    np.testing.assert_allclose(fitted["factor"] @ fitted["factor"].T, covariance, atol=0.01)
+    text, image = found.covariances
+    drawn = fitted["matrix"].T @ text @ fitted["matrix"] + fitted["factor"] @ fitted["factor"].T
+    np.testing.assert_allclose(drawn, image, atol=1e-4)
 
 
 def test_too_few_pairs_are_shrunk_as_scikit_learn_does_and_said(caplog: pytest.LogCaptureFixture):

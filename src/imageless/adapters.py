@@ -132,6 +132,39 @@ class CovarianceNoise(Adapter):
         return F.normalize(vectors, dim=-1)
 
 
+class Gaussian(Adapter):
+    """Draw a picture that a sentence may be of: the linear map to pictures, and a blur shaped as what is left of them.
+
+    What it draws is spread as pictures are, so that a model that learns from it has seen what it will be asked about.
+    `scale` multiplies the blur. Ours; the paper has its two halves, LinearMap and CovarianceNoise, apart.
+    """
+
+    draws = 1
+    matrix: Tensor
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(
+        self,
+        matrix: Float[Tensor, "dim dim"],
+        mean: Float[Tensor, " dim"],
+        factor: Float[Tensor, "dim dim"],
+        scale: float = 1.0,
+    ):
+        super().__init__()
+        self.register_buffer("matrix", matrix)
+        self.register_buffer("mean", mean)
+        self.register_buffer("factor", scale * factor)
+
+    def forward(
+        self, vectors: Float[Tensor, "batch dim"], normal: Float[Tensor, "batch numbers"]
+    ) -> Float[Tensor, "batch dim"]:
+        vectors = vectors @ self.matrix + self.mean
+        if self.training:
+            vectors = vectors + normal @ self.factor.T
+        return F.normalize(vectors, dim=-1)
+
+
 class Standardize(Adapter):
     """Put the middle of one side at nought; with `stretch` each dimension spreads as on the other side.
 
@@ -175,9 +208,11 @@ HOLDS: dict[Kind, set[str]] = {
     "mean": {"difference"},
     "linear": {"matrix"},
     "covariance": {"mean", "factor"},
+    "gaussian": {"matrix", "mean", "factor"},
     "standardize": {"text_mean", "image_mean", "stretch"},
 }
 """What a fitted adapter of each kind keeps; see stages/adapt.py."""
+SCALED = ("mean", "covariance", "gaussian")
 
 
 @dataclass(frozen=True)
@@ -220,7 +255,7 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
 
     random:0.5             moved 0.5 in one direction; random:0.5?seed=3 in another
     FOLDER                 as `imageless adapt` made it
-    FOLDER?scale=-1        a mean or a covariance times -1
+    FOLDER?scale=-1        a mean times -1; a covariance's or a gaussian's blur times a number
     """
     path, told = with_options(spec)
     try:
@@ -238,7 +273,7 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
             f"expected an adapter for this encoder ({dim} dimensions, {fingerprint[:12]}), {path} was fitted for "
             f"{about.encoder} ({about.dim} dimensions, {about.fingerprint[:12]}); fit one with `imageless adapt`"
         )
-    if settings.keys() - ({"scale"} if about.kind in ("mean", "covariance") else set()):
+    if settings.keys() - ({"scale"} if about.kind in SCALED else set()):
         raise InputError(
             f"--adapter: expected {path} without {', '.join(told)}, of which an adapter of kind {about.kind} knows nothing"
         )
@@ -246,13 +281,15 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
 
 
 def bridge(kind: Kind, tensors: dict[str, Tensor], scale: float = 1.0) -> Bridge:
-    """The bridge made of what was fitted; `scale` is for a mean or a covariance."""
+    """The bridge made of what was fitted; `scale` is for those that are SCALED."""
     if kind == "mean":
         return Bridge(MeanShift(tensors["difference"], scale))
     if kind == "linear":
         return Bridge(LinearMap(tensors["matrix"]))
     if kind == "covariance":
         return Bridge(CovarianceNoise(tensors["mean"], tensors["factor"], scale))
+    if kind == "gaussian":
+        return Bridge(Gaussian(tensors["matrix"], tensors["mean"], tensors["factor"], scale))
     return Bridge(Standardize(tensors["text_mean"]), Standardize(tensors["image_mean"], tensors["stretch"]))
 
 

@@ -43,6 +43,15 @@ class Pairs:
         """Mean of image - text."""
         return self.image_mean - self.text_mean
 
+    @property
+    def covariances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the sentences and of the pictures, both (dim, dim)."""
+        apart = self.difference_covariance * (self.count - 1) / self.count
+        apart = apart + np.outer(self.difference, self.difference)  # mean of (image - text) (image - text)^T
+        image_image = apart - self.text_text + self.text_image + self.text_image.T
+        text = self.text_text - np.outer(self.text_mean, self.text_mean)
+        return text, image_image - np.outer(self.image_mean, self.image_mean)
+
 
 def pieces(table: VectorTable, rows: np.ndarray) -> Iterator[np.ndarray]:
     """Unit vectors of these rows, PIECE at a time, (piece, dim) float32; refuses a vector without a length."""

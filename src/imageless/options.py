@@ -20,7 +20,7 @@ def with_options(path: str) -> tuple[str, dict[str, str]]:
     return match[1], dict(option.split("=", 1) for option in match[2].split("&"))
 
 
-Kind = Literal["mean", "linear", "covariance", "standardize"]
+Kind = Literal["mean", "linear", "covariance", "gaussian", "standardize"]
 """What `imageless adapt` can fit."""
 
 
@@ -127,7 +127,7 @@ class AdaptOptions(Source, Machine):
     stretch: bool = False
     """standardize: also let pictures spread in each dimension as sentences do."""
     nearest: int = 0
-    """mean, linear, covariance: take pictures and sentences for no pairs, but each picture with this many of the sentences
+    """mean, linear, covariance, gaussian: take pictures and sentences for no pairs, but each picture with this many of the sentences
     nearest to it, e.g. 20."""
     overwrite: bool = False
     """Replace an adapter of that name once the new one is complete."""

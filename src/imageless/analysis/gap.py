@@ -157,7 +157,7 @@ def _separability(both: Both) -> float:
     order = np.random.default_rng(draws.key(both.seed, "gap", "half")).permutation(int(both.pictures[-1]) + 1)
     shown = np.isin(both.pictures, order[: len(order) // 2])
     half = moments.pairs(both.texts, both.images, both.text_rows[shown], both.image_rows[shown])
-    within = np.mean(_covariances(half), axis=0)
+    within = np.mean(half.covariances, axis=0)
     share = fitting.shrinkage(within, half.count)
     dim = len(within)
     even = share * np.trace(within) / dim + np.finfo(np.float32).eps  # vectors that are all the same have no covariance
@@ -169,15 +169,6 @@ def _separability(both: Both) -> float:
     return right / (2 * int((~shown).sum()))
 
 
-def _covariances(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """Of the captions and of the pictures, both (dim, dim)."""
-    apart = pairs.difference_covariance * (pairs.count - 1) / pairs.count
-    apart = apart + np.outer(pairs.difference, pairs.difference)  # mean of (image - text) (image - text)^T
-    image_image = apart - pairs.text_text + pairs.text_image + pairs.text_image.T
-    text = pairs.text_text - np.outer(pairs.text_mean, pairs.text_mean)
-    return text, image_image - np.outer(pairs.image_mean, pairs.image_mean)
-
-
 def _explained_variance(pairs: Pairs) -> list[float]:
     """Share of the variance of (image - text) around its mean in its first 1, 2, 3, ... principal directions."""
     sizes = np.maximum(np.linalg.eigvalsh(pairs.difference_covariance)[::-1], 0.0)
@@ -187,7 +178,7 @@ def _explained_variance(pairs: Pairs) -> list[float]:
 def _correlation(pairs: Pairs) -> dict[str, Any]:
     """Pearson's, of each feature of captions with each of pictures, over the pairs; a feature that never changes has 0."""
     scales = []
-    for mean, covariance in zip((pairs.text_mean, pairs.image_mean), _covariances(pairs), strict=True):
+    for mean, covariance in zip((pairs.text_mean, pairs.image_mean), pairs.covariances, strict=True):
         variance = covariance.diagonal()
         changes = variance > STILL * mean**2
         scales.append(np.where(changes, 1 / np.sqrt(np.where(changes, variance, 1.0)), 0.0))

@@ -3,6 +3,7 @@
     mean          the difference of the two means
     linear        W that makes |text W - image|^2 least, with `ridge` on the diagonal
     covariance    mean and covariance of (image - text); where pairs are fewer than dimensions the covariance is shrunk
+    gaussian      W and m that make |text W + m - image|^2 least, and the covariance of what is left, shrunk where needed
     standardize   each side's mean, and with `stretch` how much wider sentences spread; needs no pairs
 
 With `nearest` the others need none either: a picture stands with the sentences nearest to it (neighbours.py).
@@ -99,14 +100,18 @@ def adapt(
     return Adapted(out, time.monotonic() - began, kind, about.pairs, about.gap)
 
 
-def fit(kind: Literal["mean", "linear", "covariance"], pairs: Pairs, ridge: float = 0.0) -> dict[str, Tensor]:
+def fit(
+    kind: Literal["mean", "linear", "covariance", "gaussian"], pairs: Pairs, ridge: float = 0.0
+) -> dict[str, Tensor]:
     """What an adapter of this kind holds (adapters.py), fitted to pairs."""
     if kind == "linear":
         return {"matrix": torch.from_numpy(_linear(pairs, ridge))}
+    if kind == "gaussian":
+        return _gaussian(pairs, ridge)
     difference = torch.from_numpy(pairs.difference)
     if kind == "mean":
         return {"difference": difference}
-    return {"mean": difference, "factor": torch.from_numpy(_factor(pairs))}
+    return {"mean": difference, "factor": torch.from_numpy(_factor(pairs.difference_covariance, pairs.count))}
 
 
 def _linear(pairs: Pairs, ridge: float) -> np.ndarray:
@@ -119,14 +124,31 @@ def _linear(pairs: Pairs, ridge: float) -> np.ndarray:
     return np.linalg.lstsq(squares, pairs.text_image, rcond=1e-7)[0]
 
 
-def _factor(pairs: Pairs) -> np.ndarray:
-    """F with F F^T the covariance of (image - text)."""
-    covariance, dim = pairs.difference_covariance, len(pairs.text_mean)
-    if pairs.count <= dim:
-        share = shrinkage(covariance, pairs.count)
+def _gaussian(pairs: Pairs, ridge: float) -> dict[str, Tensor]:
+    """The conditional mean and covariance of pictures given sentences, were both normally distributed."""
+    text, image = pairs.covariances
+    across = pairs.text_image - np.outer(pairs.text_mean, pairs.image_mean)
+    dim = len(text)
+    if pairs.count <= dim and not ridge:
+        log.warning("%d pairs for a map of %d dimensions fit by heart and leave no blur; try --ridge", pairs.count, dim)
+    matrix = np.linalg.lstsq(text + ridge * np.eye(dim), across, rcond=1e-7)[0]
+    left = image - matrix.T @ across - across.T @ matrix + matrix.T @ text @ matrix
+    found = {
+        "matrix": matrix,
+        "mean": pairs.image_mean - pairs.text_mean @ matrix,
+        "factor": _factor(left, pairs.count),
+    }
+    return {name: torch.from_numpy(values) for name, values in found.items()}
+
+
+def _factor(covariance: np.ndarray, count: int) -> np.ndarray:
+    """F with F F^T the covariance of `count` vectors."""
+    dim = len(covariance)
+    if count <= dim:
+        share = shrinkage(covariance, count)
         log.warning(
             "%d pairs do not fill a covariance of %d dimensions: shrunk by %.2f towards the same noise everywhere",
-            pairs.count,
+            count,
             dim,
             share,
         )
