@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from conftest import read
 from imageless import encoders, loop
 from imageless.errors import InputError
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
-from imageless.options import PretrainOptions
+from imageless.options import EvaluateOptions, PretrainOptions
 from imageless.records import Record
+from imageless.stages.evaluate import evaluate
 from imageless.stages.pretrain import pretrain
 from imageless.stages.pretraining import words
 from imageless.stages.pretraining.contrast import Contrast
@@ -124,6 +126,17 @@ def test_pictures_of_one_class_are_refused(tmp_path: Path, album: Path):
         pretrain(["world"], tmp_path / "encoder", replace(SMALL, image_encoder="scratch:resnet10t", lock_image=True))
     with pytest.raises(InputError, match="expected a model of timm, got 'resnet1'"):
         pretrain(["world"], tmp_path / "encoder", replace(SMALL, image_encoder="scratch:resnet1"))
+
+
+def test_classes_are_named_while_captions_are_learned(tmp_path: Path):
+    asked = "world:classes?split=val"
+    told = pretrain(["world"], tmp_path / "encoder", replace(SMALL, classes=asked))
+    rows = [json.loads(line) for line in (tmp_path / "encoder/log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "zero_shot" in row] == [2, 4]
+    judge = evaluate(
+        tmp_path / "encoder", [asked], tmp_path / "scores", EvaluateOptions(templates="plain", split="val")
+    )
+    assert told.final["zero_shot"] == pytest.approx(judge.scores["accuracy"], abs=0.01)  # weights are kept as halves
 
 
 # What is seen of a picture.

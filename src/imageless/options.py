@@ -234,6 +234,8 @@ class PretrainOptions(Source, Machine):
     """Share of a locked image network's features left out of each picture while training."""
     validate_every: int | None = 1000
     """Steps between measurements of retrieval on the validation split."""
+    classes: str | None = None
+    """Labelled pictures (READER:PATH) whose classes are named at each of these measurements: a zero-shot curve."""
     save_every: int = 500
     """Steps between checkpoints."""
     resume: bool = False

@@ -24,6 +24,7 @@ from imageless.folders import begin, expect_free, publish
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
 from imageless.records import Record
+from imageless.stages import classify
 from imageless.stages.pretraining import words
 from imageless.stages.pretraining.classes import Classes, labels_of
 from imageless.stages.pretraining.contrast import Contrast
@@ -88,7 +89,8 @@ def _job(
     torch.manual_seed(options.seed)
     encoder = DualEncoder(config, options.temperature or TEMPERATURE[options.loss], backbone)
     if options.objective == "captions":
-        return Contrast(encoder, tokenizer, records, held_out, options), encoder, tokenizer
+        named = classify.labelled([options.classes], None, options.images, RETRIEVED) if options.classes else None
+        return Contrast(encoder, tokenizer, records, held_out, options, named), encoder, tokenizer
     job = Classes if options.objective == "classes" else Denoise
     return job(encoder, records, held_out, options), encoder, None
 

@@ -5,6 +5,7 @@ CLIP, arXiv:2103.00020; SigLIP, arXiv:2303.15343; a batch in pieces: arXiv:2101.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from imageless.options import PretrainOptions
 from imageless.records import Record
 from imageless.stages.pretraining.inputs import Batches, Inputs
 from imageless.tokens import encode
+from imageless.zero_shot import ZeroShot
 
 
 class Contrast:
@@ -31,6 +33,7 @@ class Contrast:
         records: list[Record],
         held_out: list[Record],
         options: PretrainOptions,
+        labelled: list[Record] | None = None,
     ):
         self.model = model
         self.options = options
@@ -45,6 +48,7 @@ class Contrast:
         self.held_out = Inputs(model, held_out, options.lock_image) if held_out else None
         if self.held_out:
             held_out = [held_out[row] for row in self.held_out.records]
+        self.named = _Named(model, tokenizer, labelled, options.lock_image) if labelled else None
         self._everyone: tuple[Tensor, Tensor] | None = None
         self.held_captions = encode(tokenizer, [record.captions[0] for record in held_out], model.config.text_length)
 
@@ -110,8 +114,9 @@ class Contrast:
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Retrieval among held-out pictures and their first captions, and how far the two sides lie apart."""
+        named = {} if self.named is None else {"zero_shot": self.named.accuracy()}
         if self.held_out is None:
-            return {}
+            return named
         rows = np.arange(len(self.held_out))
         device = self.model.logit_scale.device
         images = F.normalize(
@@ -133,7 +138,34 @@ class Contrast:
             "caption_caption": float((between.sum() - between.diagonal().sum()) / (between.numel() - len(between))),
             "centroid_distance": float((images.mean(0) - texts.mean(0)).norm()),
             "logit_scale": float(self.model.logit_scale.exp()),
+            **named,
         }
+
+
+class _Named:
+    """Labelled pictures whose classes the towers are asked to name."""
+
+    sides = ("text", "image")
+
+    def __init__(self, model: DualEncoder, tokenizer: Any, records: list[Record], locked: bool):
+        self.model, self.tokenizer = model, tokenizer
+        self.inputs = Inputs(model, records, locked)
+        labels = [str(records[int(row)].fields["label"]) for row in self.inputs.records]
+        self.names = sorted(set(labels))
+        self.truth = torch.tensor([self.names.index(label) for label in labels])
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        words = encode(self.tokenizer, texts, self.model.config.text_length)
+        ids = torch.from_numpy(words.padded(np.arange(len(texts)), fill=0)).to(self.model.logit_scale.device)
+        return self.model.text(ids, ids != 0).float()
+
+    def accuracy(self) -> float:
+        """Share of the pictures that are nearest to their class's name, said in several ways (zero_shot.py)."""
+        device = self.model.logit_scale.device
+        judge = ZeroShot.of(self, self.names, "plain")  # pyright: ignore[reportArgumentType]
+        parts = np.array_split(np.arange(len(self.inputs)), max(1, len(self.inputs) // 256))
+        vectors = torch.cat([self.model.images(self.inputs[part].to(device)).float().cpu() for part in parts])
+        return float((judge.cosines(F.normalize(vectors, dim=-1)).argmax(-1) == self.truth).float().mean())
 
 
 def _pairs(images: Tensor, texts: Tensor, scale: Tensor, bias: Tensor | None, *everyone: Any) -> Tensor:
