@@ -25,7 +25,7 @@ from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.pack import pack
 from imageless.records import Example
 from imageless.stages import embed
-from imageless.stages.evaluate import _others, evaluate
+from imageless.stages.evaluate import evaluate, others
 from imageless.stages.predict import Predictor
 from imageless.stages.train import _Learning, train
 from imageless.tasks import captioning, entailment, vqa
@@ -412,9 +412,9 @@ def test_a_split_is_scored_with_its_own_pictures_and_the_control_with_others(tmp
 def test_in_the_control_every_picture_gets_another_pictures_vector():
     rows = np.array([4, 4, 9, 2, 2, 7, 9])  # a picture asked about twice is still one picture
     for seed in range(20):
-        given = _others(rows, seed)
+        given = others(rows, seed)
         assert (given != rows).all()
-        assert np.array_equal(_others(rows, seed), given)
+        assert np.array_equal(others(rows, seed), given)
         assert len(set(zip(rows.tolist(), given.tolist(), strict=True))) == len(set(rows.tolist()))
 
 

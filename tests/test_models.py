@@ -160,9 +160,9 @@ def test_a_vector_never_depends_on_its_batch_mates(towers):
     pixels = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     words = torch.randint(2, 50, (4, 7))
     mask = torch.ones(4, 7, dtype=torch.bool)
-    images, texts, _ = towers.train()(pixels, words, mask)
+    images, texts, _, _ = towers.train()(pixels, words, mask)
     for row in range(4):
-        one, other, _ = towers(pixels[row : row + 1], words[row : row + 1], mask[row : row + 1])
+        one, other, _, _ = towers(pixels[row : row + 1], words[row : row + 1], mask[row : row + 1])
         assert torch.allclose(one[0], images[row], atol=1e-5) and torch.allclose(other[0], texts[row], atol=1e-5)
 
 
