@@ -15,13 +15,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from conftest import make_table
-from imageless import adapters, moments, neighbours
+from imageless import adapters, fitting, moments, neighbours
 from imageless.adapters import Chain, CovarianceNoise, Gaussian, LinearMap, MeanShift, Noise, RandomShift, Standardize
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.moments import Pairs
 from imageless.options import AdaptOptions, EvaluateOptions, Kind, PredictOptions, TrainOptions
-from imageless.stages import adapt as fitting
 from imageless.stages import embed
 from imageless.stages.adapt import adapt
 from imageless.stages.evaluate import evaluate
@@ -238,12 +237,12 @@ def test_sentences_and_pictures_that_are_no_pairs_can_be_fitted(
 def test_standardizing_puts_each_side_in_the_middle(tmp_path: Path):
     texts = make_table(tmp_path / "t", "text", draw(300, 1).numpy() + 1)
     images = make_table(tmp_path / "i", "image", 3 * draw(200, 2).numpy() - 1)
-    fitted = fitting._standardized(texts, images, stretch=True)
+    fitted = fitting.standardized(texts, images, stretch=True)
     text = texts.unit(np.arange(300)) - fitted["text_mean"]
     image = (images.unit(np.arange(200)) - fitted["image_mean"]) * fitted["stretch"]
     assert text.mean(0).abs().max() < 1e-6 and image.mean(0).abs().max() < 1e-6
     np.testing.assert_allclose(text.std(0, correction=0), image.std(0, correction=0), rtol=1e-4)
-    assert (fitting._standardized(texts, images, stretch=False)["stretch"] == 1).all()
+    assert (fitting.standardized(texts, images, stretch=False)["stretch"] == 1).all()
 
 
 @pytest.mark.parametrize("vector", [np.zeros(DIM), np.full(DIM, np.nan)])

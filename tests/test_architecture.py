@@ -32,7 +32,7 @@ ROOMS = (
     ("records", "pictures", "shifts"),
     ("data", "world", "tasks", "tokens", "draws", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
-    ("runs", "loop", "moments", "neighbours", "noise", "zero_shot"),
+    ("runs", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
     ("stages",),
     ("analysis", "api", "recipes"),
     ("serving", "demo", "check", "benchmarks"),

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from imageless.analysis.gap import measure
+from imageless.fitting import fit
 from imageless.moments import pairs
-from imageless.stages.adapt import fit
 from imageless.vectors import SHARD_ROWS, About, ShardWriter, VectorTable
 
 

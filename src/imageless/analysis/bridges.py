@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from imageless import adapters, draws
+from imageless import adapters, draws, fitting
 from imageless.adapters import Bridge, CovarianceNoise, LinearMap, MeanShift, Noise
 from imageless.analysis import gap_figures
 from imageless.analysis.both import Both
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.moments import Pairs
-from imageless.stages import adapt as fitting
 
 DOTS = 350  # pairs in figure 3
 FITTED = ("raw", "noise", "mean", "linear", "covariance")  # what figure 3 shows

@@ -23,14 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from imageless import draws, encoders, limits, moments, noise
+from imageless import draws, encoders, fitting, limits, moments, noise
 from imageless.adapters import Bridge
 from imageless.analysis import bridges, gap_figures
 from imageless.analysis.both import Both
 from imageless.folders import begin, expect_free, publish, write_json
 from imageless.moments import Pairs
 from imageless.options import GapOptions
-from imageless.stages import adapt as fitting
 from imageless.stages import embed
 from imageless.vectors import VectorTable
 
