@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from conftest import make_table
 from imageless import data, draws, encoders, noise, pictures
 from imageless.adapters import Noise
 from imageless.errors import InputError
@@ -29,7 +30,8 @@ from imageless.stages.evaluate import evaluate, others
 from imageless.stages.predict import Predictor
 from imageless.stages.train import _Learning, train
 from imageless.tasks import captioning, entailment, vqa
-from imageless.tokens import train_tokenizer
+from imageless.tokens import Ragged, train_tokenizer
+from imageless.vectors import Scenes
 
 QUICK = TrainOptions(device="cpu", steps=6, batch_size=8, noise=0.1)
 
@@ -169,39 +171,41 @@ def test_auto_is_a_noise_the_command_line_knows(imageless, tmp_path, album, enco
         learn(tmp_path / "other", f"karpathy:{album}", encoder_folder, replace(QUICK, noise="much"))
 
 
-def test_automatic_noise_carries_sentences_as_far_as_pictures_lie():
-    draw = torch.Generator().manual_seed(0)
-    middle = F.normalize(torch.randn(1, 64, generator=draw))
-
-    def around(w: float) -> torch.Tensor:
-        return F.normalize(middle + w * torch.randn(500, 64, generator=draw))
-
-    alike, apart, pictures = around(1e-3), around(0.1), around(0.1)
-    assert noise.from_pictures(1.0, alike, pictures) == pytest.approx(0.1, rel=0.05)
-    assert noise.from_pictures(0.0, alike, pictures) == pytest.approx(0.1, rel=0.05)
-    assert noise.from_pictures(0.0, apart, pictures) < 0.02  # sentences differ as much by themselves
-    with pytest.raises(InputError, match="--unpaired: expected pictures of what the sentences are about"):
-        noise.from_pictures(1.0, alike, -pictures)
-
-
-def test_auto_looks_at_pictures_that_have_no_captions(imageless, tmp_path, album, encoder_folder):
+def test_pictures_without_captions_take_the_place_of_noise(imageless, tmp_path, album, encoder_folder):
     told = ("train", "captioning", f"karpathy:{album}", "--encoder", encoder_folder, "--lm", "world:32x1", "--steps", 2)
-    told = (*told, "--setting", "single", "--device", "cpu", "--noise", "auto")
+    told = (*told, "--setting", "single", "--device", "cpu")
     photos = f"images:{album.parent}"
     imageless("embed", f"karpathy:{album}", "--encoder", encoder_folder, "--of", "text", "--out", tmp_path / "table")
-    assert imageless(*told, "--vectors", tmp_path / "table", "--out", tmp_path / "plain").code == 0
-    assert json.loads((tmp_path / "plain/config.json").read_text())["noise"] == 0.12
-    seen = imageless(*told, "--unpaired", photos, "--out", tmp_path / "run")
-    assert "chosen from the text and the pictures" in seen.err
-    assert json.loads((tmp_path / "run/config.json").read_text())["noise"] not in (0.12, 0.0)
+    told = (*told, "--vectors", tmp_path / "table")
+    seen = imageless(*told, "--noise", "auto", "--unpaired", photos, "--out", tmp_path / "run")
+    assert "learned from 24 pictures how they lie beside the sentences nearest to them" in seen.err
+    assert json.loads((tmp_path / "run/config.json").read_text())["noise"] == 0.0
+    again = ("--noise", 0, "--adapter", tmp_path / "run/unpaired", "--out", tmp_path / "again")
+    assert imageless(*told, *again).code == 0  # what a run keeps is an adapter like any other
+    assert imageless(*told, "--noise", 0, "--out", tmp_path / "bare").code == 0
+    assert same(tmp_path / "run", tmp_path / "again") and not same(tmp_path / "run", tmp_path / "bare")
+    assert imageless(*told, "--noise", 0.04, "--unpaired", photos, "--out", tmp_path / "both").code == 0
+    assert json.loads((tmp_path / "both/config.json").read_text())["noise"] == 0.04
     sentences = f"text:{tmp_path / 'a.txt'}"
     (tmp_path / "a.txt").write_text("A dog.\n")
     for wrong, word in (
         (("--unpaired", sentences), "expected pictures in"),
         (("--unpaired", photos, "--adapter", "random:1"), "no --adapter"),
-        (("--unpaired", photos, "--on", "images"), "--noise auto"),
+        (("--unpaired", photos, "--on", "images"), "--unpaired: expected --on text"),
     ):
         assert word in imageless(*told, *wrong, "--out", tmp_path / "other").complaint
+
+
+def test_scenes_are_told_once_and_averaged(tmp_path):
+    raw = torch.randn(5, 8).numpy()
+    table = make_table(tmp_path / "t", "text", raw)
+    scenes = Scenes(table, Ragged.of([[0, 1], [2], [0, 1], [3, 4]]))
+    kept = table.raw(np.arange(5))
+    plain = np.stack([kept[:2].mean(0), kept[2], kept[3:].mean(0)])
+    assert len(scenes) == 3
+    np.testing.assert_allclose(
+        scenes.raw(np.array([2, 0, 1])), (plain / np.linalg.norm(plain, axis=1, keepdims=True))[[2, 0, 1]], atol=1e-6
+    )
 
 
 def test_noise_reaches_the_weights(tmp_path, sentences, encoder_folder):

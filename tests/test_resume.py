@@ -122,6 +122,21 @@ def test_a_training_stopped_twice_and_saved_otherwise_goes_on_to_the_same_weight
     assert_same(out, at_once)
 
 
+def test_a_training_goes_on_with_what_it_learned_from_pictures_whatever_became_of_them(tmp_path, album, encoder_folder):
+    gone = tmp_path / "pictures"
+    shutil.copytree(album.parent, gone)
+    options = replace(QUICK, unpaired=f"images:{gone}", noise=None)
+    learn(tmp_path / "at-once", album, encoder_folder, options)
+    out = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, training._Learning, 3)
+        with pytest.raises(Stopped):
+            learn(out, album, encoder_folder, options)
+    shutil.rmtree(gone)
+    learn(out, album, encoder_folder, replace(options, resume=True))
+    assert_same(out, tmp_path / "at-once")
+
+
 @pytest.mark.parametrize("moment", ["writing a checkpoint", "saving the run", "naming the run"])
 def test_a_training_stopped_while_it_writes_loses_nothing(
     tmp_path, album, encoder_folder, at_once, monkeypatch, moment

@@ -280,6 +280,12 @@ def load(spec: str, fingerprint: str, dim: int, seed: int = 0) -> Bridge:
     return bridge(about.kind, tensors, settings.get("scale", 1.0))
 
 
+def kept(folder: Path) -> Bridge:
+    """The bridge that a run learned from pictures without captions and keeps."""
+    about, tensors = _read(folder)
+    return bridge(about.kind, tensors)
+
+
 def bridge(kind: Kind, tensors: dict[str, Tensor], scale: float = 1.0) -> Bridge:
     """The bridge made of what was fitted; `scale` is for those that are SCALED."""
     if kind == "mean":

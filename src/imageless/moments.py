@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imageless.errors import InputError
-from imageless.vectors import VectorTable
+from imageless.vectors import Scenes, VectorTable
 
 PIECE = 8192
 
@@ -53,7 +53,7 @@ class Pairs:
         return text, image_image - np.outer(self.image_mean, self.image_mean)
 
 
-def pieces(table: VectorTable, rows: np.ndarray) -> Iterator[np.ndarray]:
+def pieces(table: VectorTable | Scenes, rows: np.ndarray) -> Iterator[np.ndarray]:
     """Unit vectors of these rows, PIECE at a time, (piece, dim) float32; refuses a vector without a length."""
     for start in range(0, len(rows), PIECE):
         yield unit(table.raw(rows[start : start + PIECE]), str(table.folder))
@@ -82,7 +82,7 @@ def side(table: VectorTable, rows: np.ndarray) -> Side:
     return Side(len(rows), mean, np.sqrt(np.maximum(squares / len(rows) - mean**2, 0.0)))
 
 
-def pairs(texts: VectorTable, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray) -> Pairs:
+def pairs(texts: VectorTable | Scenes, images: VectorTable, text_rows: np.ndarray, image_rows: np.ndarray) -> Pairs:
     """Moments of the pairs (text_rows[i], image_rows[i])."""
     count, dim = len(text_rows), texts.dim
     if count < 2:

@@ -10,12 +10,13 @@ import numpy as np
 
 from imageless import moments
 from imageless.errors import InputError
-from imageless.vectors import VectorTable
+from imageless.vectors import Scenes, VectorTable
 
+NEAREST = 20  # sentences of a picture, where nothing else is asked for; the figures above are of as many
 PICTURES = 2_000  # most that are looked at
 
 
-def pairs(texts: VectorTable, images: VectorTable, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def pairs(texts: VectorTable | Scenes, images: VectorTable, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The rows of up to PICTURES pictures and of the k sentences nearest to each: (pictures * k,) text and image rows."""
     if k > len(texts):
         raise InputError(f"--nearest: expected at most the {len(texts)} sentences there are, got {k}")
@@ -24,7 +25,7 @@ def pairs(texts: VectorTable, images: VectorTable, k: int, seed: int = 0) -> tup
     return found.ravel(), np.repeat(chosen, k)
 
 
-def nearest(asked: np.ndarray, table: VectorTable, k: int) -> np.ndarray:
+def nearest(asked: np.ndarray, table: VectorTable | Scenes, k: int) -> np.ndarray:
     """The k rows of the table with the largest cosine to each unit vector of `asked`, (asked, k), nearest first.
 
     Exact, and piece by piece: of the table no more than a piece is in memory.

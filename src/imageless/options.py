@@ -253,11 +253,11 @@ class TrainOptions(Source, Machine):
     setting: Literal["single", "multiple"] | None = None
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | Literal["auto"] | None = None
-    """w, the standard deviation of the noise in each dimension, or auto: chosen from the text, and from --unpaired; default:
-    the value kept with the encoder."""
+    """w, the standard deviation of the noise in each dimension, or auto: chosen from the text; default: the value kept with
+    the encoder, or none with --unpaired."""
     unpaired: str | None = None
-    """Pictures without captions (images:FOLDER), of the kind the run will be shown: --noise auto measures how far they lie
-    from the sentences."""
+    """Pictures without captions (images:FOLDER), of the kind the run will be shown: from them and the sentences nearest to
+    them the model learns how pictures lie beside sentences, which takes the place of noise."""
     adapter: tuple[str, ...] = ()
     """What else brings sentences nearer to pictures, before the noise: a folder made by `imageless adapt`, or random:0.5."""
     on: Literal["text", "images", "nothing"] = "text"

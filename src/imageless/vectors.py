@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,24 @@ class VectorTable:
             order = np.argsort(ids, kind="stable")
             self._ids = ids[order], order
         return self._ids
+
+
+class Scenes:
+    """What a model learns from, as rows: the scenes of a table, each told once, averaged when they are asked for."""
+
+    def __init__(self, table: VectorTable, scenes: Ragged):
+        first: dict[bytes, int] = {}
+        for number, (start, end) in enumerate(pairwise(scenes.offsets)):
+            first.setdefault(scenes.values[start:end].tobytes(), number)
+        self.folder, self.dim = table.folder, table.dim
+        self._table, self._scenes, self._chosen = table, scenes, np.fromiter(first.values(), np.int64)
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def raw(self, rows: np.ndarray) -> np.ndarray:
+        """Scenes of unit length, (rows, dim) float32."""
+        return self._table.scenes(self._scenes, self._chosen[rows]).numpy()
 
 
 class ShardWriter:

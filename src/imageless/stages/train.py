@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import adapters, data, draws, encoders, limits, loop, noise, runs, tasks
-from imageless.adapters import Chain, Noise, Standardize
+from imageless import adapters, data, draws, encoders, fitting, limits, loop, moments, neighbours, noise, runs, tasks
+from imageless.adapters import Adapter, Chain, Noise, Standardize
 from imageless.encoders.base import Encoder, from_hub
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
@@ -32,7 +32,7 @@ from imageless.pack import Pack, pack
 from imageless.records import Record
 from imageless.stages import embed
 from imageless.tokens import Ragged, encode
-from imageless.vectors import VectorTable
+from imageless.vectors import Scenes, VectorTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_STEPS = 3000  # minutes on one core; twice as many give a few points more (docs/log.md)
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
+UNPAIRED = "unpaired"  # what a run keeps of what it learned from --unpaired: a folder as `imageless adapt` makes it
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         torch.manual_seed(options.seed)
         start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
         model, tokenizer = _model(lm, packed, frozen, options)
-        said = noise.said(packed) if options.noise == "auto" else 0.0
+        w = _noise(options, frozen, defaults.noise, packed)
         packed, table = _vectors(packed, frozen, options)
-        w = _noise(options, frozen, defaults.noise, said, packed, table)
         adapter, picture_side = _bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
@@ -91,6 +91,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
+        if options.unpaired and table is not None:
+            job.adapter = Chain([_unpaired(work / UNPAIRED, options, frozen, Scenes(table, packed.scene_of)), adapter])
         named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
         if options.compile and _can_compile(str(processes.device)):
             model.compile(dynamic=True)
@@ -191,10 +193,8 @@ def _can_compile(device: str) -> bool:
 def _expect_together(options: TrainOptions) -> None:
     if options.adapter and options.on != "text":
         raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
-    if options.unpaired and (options.noise != "auto" or options.on != "text" or options.adapter):
-        raise InputError(
-            "--unpaired: expected --noise auto, --on text and no --adapter, where pictures say how much noise; leave it out"
-        )
+    if options.unpaired and (options.on != "text" or options.adapter):
+        raise InputError("--unpaired: expected --on text and no --adapter, whose place it takes; leave one of them out")
 
 
 def _records(sources: Sequence[str], kind: str, options: TrainOptions) -> Iterator[Record]:
@@ -224,35 +224,48 @@ def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pac
     return replace(packed, scene_of=Ragged(rows, np.arange(len(rows) + 1))), table
 
 
-def _noise(
-    options: TrainOptions, encoder: Encoder, setting: str, said: float, packed: Pack, table: VectorTable | None
-) -> float:
-    """w: the one given, or the one kept with the encoder; none where the model learns from pictures themselves."""
+def _noise(options: TrainOptions, encoder: Encoder, setting: str, packed: Pack) -> float:
+    """w: the one given, or the one kept with the encoder; none where the model learns from pictures, or how they lie."""
     if isinstance(options.noise, float | int):
         return options.noise
-    if options.on != "text" or table is None:
+    if options.on != "text" or options.unpaired:
         return 0.0
     if options.noise == "auto":
-        w = noise.from_text(said)
-        if options.unpaired:
-            some = np.random.default_rng(0).permutation(len(packed))[: noise.SCENES]
-            w = noise.from_pictures(said, table.scenes(packed.scene_of, some), _unpaired(options, encoder))
-        log.info("noise w = %s, chosen from the text%s", w, " and the pictures" if options.unpaired else "")
+        w = noise.from_text(noise.said(packed))
+        log.info("noise w = %s, chosen from the text", w)
         return w
     if setting not in encoder.noise:
         log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, noise.PAPER)
     return encoder.noise.get(setting, noise.PAPER)
 
 
-def _unpaired(options: TrainOptions, encoder: Encoder) -> Tensor:
-    """Unit vectors of some of the pictures, whatever is said of them."""
-    read = data.read(str(options.unpaired), options.split)
-    shown = {record.image.name: record.image for record in read if record.image is not None}
-    if not shown:
-        raise InputError(f"--unpaired: expected pictures in {options.unpaired}, found none; e.g. images:FOLDER")
-    some = np.random.default_rng(0).permutation(len(shown))[: noise.PICTURES]
-    table = embed.images([list(shown.values())[row] for row in some], encoder)
-    return table.unit(np.arange(len(table)))
+def _unpaired(folder: Path, options: TrainOptions, encoder: Encoder, scenes: Scenes) -> Adapter:
+    """How pictures lie beside the scenes nearest to them, fitted once and kept in `folder`, from where training goes on."""
+    if not (folder / "config.json").is_file():
+        read = data.read(str(options.unpaired), options.split)
+        shown = {record.image.name: record.image for record in read if record.image is not None}
+        if not shown:
+            raise InputError(f"--unpaired: expected pictures in {options.unpaired}, found none; e.g. images:FOLDER")
+        some = np.sort(np.random.default_rng(0).permutation(len(shown))[: neighbours.PICTURES])
+        table = embed.images([list(shown.values())[row] for row in some], encoder)
+        text_rows, image_rows = neighbours.pairs(scenes, table, min(neighbours.NEAREST, len(scenes)))
+        found = moments.pairs(scenes, table, text_rows, image_rows)
+        tensors = {name: tensor.float() for name, tensor in fitting.fit("gaussian", found).items()}
+        about = adapters.About(
+            kind="gaussian",
+            encoder=encoder.name,
+            fingerprint=encoder.fingerprint,
+            dim=encoder.dim,
+            tables={"image": table.about.content},
+            rows={"text": len(scenes), "image": len(table)},
+            pairs=found.count,
+            settings={"data": [options.unpaired], "split": options.split, "nearest": neighbours.NEAREST},
+            gap={},
+        )
+        folder.mkdir(exist_ok=True)
+        adapters.save(folder, about, tensors)
+        log.info("learned from %d pictures how they lie beside the sentences nearest to them", len(table))
+    return adapters.kept(folder).text
 
 
 def _bridge(options: TrainOptions, encoder: Encoder, w: float) -> tuple[Chain, Standardize | None]:
