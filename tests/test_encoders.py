@@ -18,6 +18,7 @@ import open_clip
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from open_clip import factory, pretrained
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -35,6 +36,7 @@ from transformers import (
 
 from imageless import encoders
 from imageless.encoders import base
+from imageless.encoders.grid import Grid
 from imageless.errors import InputError
 
 PHOTO_ENCODERS = Path(__file__).parents[1].parent / "shared/data/encoders"
@@ -150,6 +152,30 @@ def loaded(names: dict[str, str]) -> dict[str, base.Encoder]:
 
 
 # ---- what all of them promise
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_grid_is_an_encoder_of_pictures_with_a_vector_for_each_place(loaded, names, kind):
+    grid = encoders.load(f"grid:{names[kind]}", device="cpu")
+    assert isinstance(grid, Grid)
+    channels = 1280 if kind == "timm" else 32
+    assert (grid.places, grid.channels, grid.dim, grid.sides) == (4, channels, 4 * channels, ("image",))
+    assert grid.fingerprint != loaded[kind].fingerprint
+    pixels = torch.stack([grid.preprocess(picture(seed)) for seed in range(3)])
+    seen = grid.images(pixels)
+    assert torch.allclose(grid.images(pixels[1:2])[0], seen[1], atol=1e-4)  # whoever else is in the batch
+    if kind == "timm":
+        assert torch.allclose(seen.unflatten(1, (4, -1)).mean(1), loaded[kind].images(pixels), atol=1e-4)
+    with pytest.raises(InputError, match="sees pictures only"):
+        grid.texts(["a dog"])
+
+
+def test_the_world_s_grid_is_what_its_vector_is_made_of():
+    world, grid = encoders.load("world", device="cpu"), encoders.load("grid:world", device="cpu")
+    tower = world.model.image  # pyright: ignore[reportAttributeAccessIssue]
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    maps = grid.images(pixels).view(2, 16, 256).transpose(1, 2).unflatten(2, (4, 4))
+    assert torch.allclose(tower.head(F.gelu(tower.squeeze(maps)).flatten(1)), world.images(pixels), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -248,8 +248,13 @@ class PretrainOptions(Source, Machine):
 class TrainOptions(Source, Machine):
     """How a model learns to read vectors."""
 
+    model: Literal["close", "limber"] = "close"
+    """A T5 that learns to read vectors (close), or one linear map into a causal language model that stays as it is (limber)."""
     split: str = "train"
     """Which split of the data."""
+    prompt: str | None = None
+    """What the model is asked, {} standing for the task's own words; default: those alone, and for limber "A picture of" or
+    "Q: {} A:"."""
     setting: Literal["single", "multiple"] | None = None
     """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
     noise: float | Literal["auto"] | None = None
@@ -260,12 +265,14 @@ class TrainOptions(Source, Machine):
     them the model learns how pictures lie beside sentences, which takes the place of noise."""
     adapter: tuple[str, ...] = ()
     """What else brings sentences nearer to pictures, before the noise: a folder made by `imageless adapt`, or random:0.5."""
-    on: Literal["text", "images", "nothing"] = "text"
-    """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all."""
+    on: Literal["text", "images", "nothing"] | None = None
+    """Learn from text vectors, from image vectors as the upper bound does, or, as the blind control, from no vector at all;
+    default: text, and images for limber."""
     vectors: str | None = None
     """A vector table made by `imageless embed`; default: made as needed and kept in the cache."""
     steps: int | None = None
-    """Optimisation steps; default: as many as `epochs` give, and 3,000 for a language model from scratch (task language: 8,000)."""
+    """Optimisation steps; default: as many as `epochs` give, and 3,000 for a language model from scratch (task language: 8,000;
+    limber: 15,000)."""
     epochs: float | None = None
     """Passes over the data; default: 8, as in the released code (close/experiments/train.py @ 80f8db0); task language: 3."""
     epoch_share: float | None = None
@@ -275,7 +282,8 @@ class TrainOptions(Source, Machine):
     batch_size: int | None = None
     """Examples in a batch; default: the task's."""
     learning_rate: float | None = None
-    """Peak learning rate; default: 3e-4 for a pretrained language model, the task's from scratch; task language: 5e-5 and 2e-3."""
+    """Peak learning rate; default: 3e-4 for a pretrained language model, the task's from scratch; limber: 8e-4; task language:
+    5e-5 and 2e-3."""
     warmup: int = 0
     """Steps of linear warm-up; none in the released code."""
     weight_decay: float = 0.0

@@ -1,15 +1,16 @@
 """A run folder: everything a trained model needs, except the frozen encoder, which is named with its fingerprint.
 
 RUN/config.json          format version, task, encoder, options, data, final loss; written last
-RUN/model.safetensors    prefix and language model
+RUN/model.safetensors    what was learned: prefix and language model (close), or the map (limber)
 RUN/picture_side.safetensors    only where pictures are moved too (adapter standardize)
-RUN/lm/                  the language model's config and tokenizer
+RUN/lm/                  the language model's config and tokenizer; a frozen one's weights too, unless it is large
 RUN/log.jsonl, tensorboard/, README.md
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from imageless.adapters import Standardize
     from imageless.encoders.base import Encoder
     from imageless.models.close import Close
+    from imageless.models.limber import Limber
 
 FORMAT = 1
 PICTURE_SIDE = "picture_side.safetensors"
+COPIED = (
+    1_000_000_000  # a frozen language model of at most so many weights comes with the run; a larger one is only named
+)
 LEARNED_FROM = {
     "text": "text alone: no picture was opened",
     "images": "image vectors (the upper bound)",
@@ -59,6 +64,13 @@ class RunConfig:
     options: dict[str, Any]
     final: dict[str, float]
     model: str = "close"
+    asked: str = "{}"
+    """What the model is asked, {} standing for the task's own words."""
+    places: int = 1
+    """Places of a picture, each of which a vector holds a share for: limber on a grid."""
+    start_token: int | None = None
+    end_token: int | None = None
+    """What a text begins with and an answer ends with: limber."""
     prompts: list[str] = field(default_factory=list)
     """The names it can be prompted with, where those are all: voices."""
     start: str | None = None
@@ -69,7 +81,7 @@ class RunConfig:
 
 def save(
     folder: Path,
-    model: Close,
+    model: Close | Limber,
     tokenizer: PreTrainedTokenizerBase,
     config: RunConfig,
     picture_side: Standardize | None = None,
@@ -82,11 +94,14 @@ def save(
 
     from imageless.models.language import quiet
 
-    weights = {name: weight.detach().contiguous().cpu() for name, weight in model.named_parameters()}
+    learned = model.learned()
+    weights = {name: weight.detach().contiguous().cpu() for name, weight in learned.named_parameters()}
     with quiet(), disk_errors(folder):
         save_file(weights, folder / "model.safetensors")
         if picture_side is not None:
             save_file(dict(picture_side.named_buffers()), folder / PICTURE_SIDE)
+        if learned is not model and model.lm.num_parameters() <= COPIED:
+            model.lm.save_pretrained(folder / "lm")
         model.lm.config.save_pretrained(folder / "lm")
         tokenizer.save_pretrained(folder / "lm")
     write_text(folder / "README.md", _card(config))
@@ -111,34 +126,61 @@ def read_config(folder: Path) -> RunConfig:
         raise InputError(f"the config.json of {folder} is damaged ({error}); train the run again") from None
 
 
-def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close, PreTrainedTokenizerBase]:
+def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close | Limber, PreTrainedTokenizerBase]:
     """Config, model (eval mode) and tokenizer of a run."""
-    import torch
     from safetensors.torch import load_file
-    from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+    from transformers import AutoTokenizer
 
     from imageless.encoders.base import first_line
-    from imageless.models.close import Close
     from imageless.models.language import quiet
 
     config = read_config(folder)
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder / "lm")
-            lm_config = T5Config.from_pretrained(folder / "lm")
-        with torch.device("meta"):
-            model = Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix)
+            model = _limber(folder, config) if config.model == "limber" else _close(folder, config)
         weights = load_file(folder / "model.safetensors", device=device)
-        expected = dict(model.named_parameters())
+        learned = model.learned()
+        expected = dict(learned.named_parameters())
         if weights.keys() != expected.keys():
             raise ValueError(f"weights {sorted(weights.keys() ^ expected.keys())[:3]} do not fit")
-        model.load_state_dict(weights, strict=False, assign=True)
+        learned.load_state_dict(weights, strict=False, assign=True)
         model.lm.tie_weights()
+        model.to(device)
+    except InputError:
+        raise
     except Exception as error:  # a damaged file fails in as many ways as there are files
         raise InputError(
             f"the run {folder} is damaged ({first_line(error)}); train it again or fetch it anew"
         ) from None
     return config, model.eval().requires_grad_(False), tokenizer
+
+
+def _close(folder: Path, config: RunConfig) -> Close:
+    """A T5 and its prefix that have no weights yet."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    from imageless.models.close import Close
+
+    lm_config = T5Config.from_pretrained(folder / "lm")
+    with torch.device("meta"):
+        return Close(T5ForConditionalGeneration(lm_config), config.encoder.dim, config.prefix)
+
+
+def _limber(folder: Path, config: RunConfig) -> Limber:
+    """The frozen language model, from the run itself or from where it was, and a map that has not learned yet."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from imageless.encoders.base import from_hub
+    from imageless.models.limber import Limber
+
+    kept = any((folder / "lm").glob("*.safetensors*"))
+    with nullcontext() if kept or Path(config.lm).is_dir() else from_hub(config.lm):
+        lm = AutoModelForCausalLM.from_pretrained(folder / "lm" if kept else config.lm, dtype=torch.float32)
+    end = config.end_token or 0
+    return Limber(lm, config.encoder.dim, config.prefix, config.places, config.start_token, end)
 
 
 def picture_side(folder: Path) -> Callable[[Tensor], Tensor]:

@@ -90,11 +90,20 @@ class Ragged:
         return wide
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], longest: int, chunk: int = 10_000) -> Ragged:
-    """Token ids of every text, cut to `longest` with the end token kept."""
+def encode(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    longest: int,
+    ends: Sequence[int] | None = None,
+    chunk: int = 10_000,
+) -> Ragged:
+    """Token ids of every text, cut to `longest` with its end kept: the tokenizer's own way, or `ends` and nothing else."""
 
     def rows() -> Iterable[list[int]]:
+        most = longest - len(ends or ())
         for start in range(0, len(texts), chunk):
-            yield from tokenizer(list(texts[start : start + chunk]), truncation=True, max_length=longest)["input_ids"]  # pyright: ignore[reportReturnType]
+            some = list(texts[start : start + chunk])
+            read = tokenizer(some, truncation=True, max_length=most, add_special_tokens=ends is None)["input_ids"]
+            yield from read if ends is None else ([*row, *ends] for row in read)  # pyright: ignore[reportReturnType]
 
     return Ragged.of(rows())

@@ -6,6 +6,7 @@
     hf:NAME_OR_FOLDER                     CLIP or SigLIP in transformers' format
     timm:NAME_OR_FOLDER                   any of timm's image models, pooled; no text side
     FOLDER                                what `imageless pretrain` wrote
+    grid:ENC                              any of these before it pools a picture's places into one vector (LiMBeR); no text side
 
 `load` is the one door. Nothing heavy is imported before it is opened.
 """
@@ -55,11 +56,18 @@ def _folder(path: Path, device: str | None, dtype: str | None, name: str | None 
     return load(path, name, device, dtype)
 
 
+def _grid(rest: str, device: str | None, dtype: str | None) -> Encoder:
+    from imageless.encoders.grid import Grid
+
+    return Grid(load(rest, device, dtype))
+
+
 ENCODERS: dict[str, Callable[[str, str | None, str | None], Encoder]] = {
     "world": _world,
     "open_clip": _open_clip,
     "hf": _huggingface,
     "timm": _timm,
+    "grid": _grid,
 }
 
 _FORMS = {
@@ -67,6 +75,7 @@ _FORMS = {
     "open_clip": "open_clip:MODEL/WEIGHTS",
     "hf": "hf:NAME_OR_FOLDER",
     "timm": "timm:NAME_OR_FOLDER",
+    "grid": "grid:ENC",
 }
 
 

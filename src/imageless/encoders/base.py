@@ -123,6 +123,15 @@ def freeze(model: nn.Module) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
+def by_place(features: Tensor, channels: int, extra: int = 0) -> Float[Tensor, "batch places channels"]:
+    """A network's last features, whichever way it lays them out; the first `extra` tokens are no places."""
+    if features.dim() == 3:
+        return features[:, extra:]
+    if features.shape[1] != channels:  # channels last
+        return features.flatten(1, 2)
+    return features.flatten(2).transpose(1, 2)
+
+
 def fingerprint(model: nn.Module, settings: Mapping[str, Any]) -> str:
     """A short hash of all weights and of the settings that change vectors but stand in no weight.
 

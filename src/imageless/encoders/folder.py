@@ -16,10 +16,10 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from imageless.encoders.base import first_line, place, precision
+from imageless.encoders.base import by_place, first_line, place, precision
 from imageless.errors import InputError
 from imageless.folders import read_json, write_json
-from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
+from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, WorldTower
 from imageless.pixels import Resize, View
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ class FolderEncoder:
                 "--objective captions"
             )
         return self.tokenizer
+
+    @torch.no_grad()
+    def grid(self, pixels: Tensor) -> Float[Tensor, "batch places channels"]:
+        """What the image tower knows of each place."""
+        body: Any = self.model.backbone
+        channels = WorldTower.CHANNELS[-1] if body is None else body.num_features
+        extra = getattr(body, "num_prefix_tokens", 0)
+        return by_place(self.model.grid(pixels.to(self.device)), channels, extra).float()
 
     @torch.no_grad()
     def images(self, pixels: Tensor) -> Float[Tensor, "batch dim"]:

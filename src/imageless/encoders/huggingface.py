@@ -84,6 +84,12 @@ class HuggingFace:
         pixels = pixels.to(self.device, self.model.dtype)
         return self.model.get_image_features(pixel_values=pixels).pooler_output.float()
 
+    @torch.no_grad()
+    def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
+        """What the image network knows of each place, before it pools."""
+        told = self.model.vision_model(pixel_values=pixels.to(self.device, self.model.dtype))
+        return told.last_hidden_state[:, 1 if self.family == "clip" else 0 :].float()
+
 
 def load(rest: str, device: str | None = None, dtype: str | None = None) -> HuggingFace:
     """The encoder behind `hf:REST`."""

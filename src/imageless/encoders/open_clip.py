@@ -82,6 +82,14 @@ class OpenClip:
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model.encode_image(pixels.to(self.device, self.dtype), normalize=False).float()
 
+    @torch.no_grad()
+    def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
+        """What the image network knows of each place, before it pools."""
+        told = self.model.visual.forward_intermediates(
+            pixels.to(self.device, self.dtype), indices=1, normalize_intermediates=True, intermediates_only=True
+        )
+        return told["image_intermediates"][-1].flatten(2).transpose(1, 2).float()
+
 
 def load(rest: str, device: str | None = None, dtype: str | None = None) -> OpenClip:
     """The encoder behind `open_clip:REST`."""

@@ -71,6 +71,12 @@ class Timm:
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model(pixels.to(self.device, self.dtype)).float()
 
+    @torch.no_grad()
+    def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
+        """What the network knows of each place, before it pools."""
+        features = self.model.forward_features(pixels.to(self.device, self.dtype))
+        return base.by_place(features, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0)).float()
+
 
 def load(rest: str, device: str | None = None, dtype: str | None = None) -> Timm:
     """The encoder behind `timm:REST`."""

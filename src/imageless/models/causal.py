@@ -13,6 +13,7 @@ Notable:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ from imageless.tokens import EOS, PAD, train_tokenizer
 FAMILY = "world-causal"
 SIZE = (128, 2)  # width, layers
 HEAD = 32  # width of an attention head
+MADE = "training.json"  # what a folder that `imageless train language` made says of itself
+LINE_END = "\u010a"  # a line feed as byte-level vocabularies write it
 IGNORED = -100  # a target nobody asks for, as torch's cross entropy has it
 
 
@@ -105,6 +108,25 @@ def load_causal(
         raise InputError(f"expected a language model that reads {window} tokens, {spec} reads {longest}; take another")
     expect_apart(model, spec)
     return model, tokenizer
+
+
+def load_frozen(spec: str, window: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, int | None, int]:
+    """A language model that is only read, its tokenizer, and the tokens a text begins with and a caption ends with.
+
+    Models of ours say one thing a line, so a caption ends where its line does.
+    """
+    if size_from_scratch(spec) is not None:
+        raise InputError(
+            f"expected a language model that has learned, {spec} is one from scratch; make one with "
+            f"`imageless train language DATA --lm {spec} --out LM` and name its folder"
+        )
+    model, tokenizer = load_causal(spec, lambda: (), window)
+    written: Any = tokenizer("")["input_ids"]
+    _, end = start_and_end(tokenizer)
+    if (Path(spec) / MADE).is_file():
+        line: Any = tokenizer.convert_tokens_to_ids(LINE_END)
+        end = end if line == tokenizer.unk_token_id or line is None else line
+    return model, tokenizer, written[0] if written else None, end
 
 
 def start_and_end(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

@@ -35,14 +35,21 @@ class Generated:
 class Close(nn.Module):
     """A prefix in front of a T5."""
 
+    prompt_ends = target_ends = None  # as the tokenizer writes them
+
     def __init__(self, lm: T5ForConditionalGeneration, dim: int, length: int = 4):
         super().__init__()
         self.lm: Any = lm  # transformers' generation mixin defies static types
+        self.dim, self.length = dim, length
         self.prefix = Prefix(dim, length, lm.config.d_model)
 
     @property
     def dtype(self) -> torch.dtype:
         return self.prefix.project.weight.dtype
+
+    def learned(self) -> nn.Module:
+        """What training changes: everything."""
+        return self
 
     def read(
         self,

@@ -83,10 +83,12 @@ class WorldTower(nn.Module):
         self.squeeze = nn.Conv2d(self.CHANNELS[-1], 128, 1)
         self.head = nn.Linear(128 * side * side, dim)
 
+    def grid(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 256 4 4"]:
+        """The last map, before it becomes one vector."""
+        return F.gelu(self.norm(self.stages(pixels.contiguous(memory_format=torch.channels_last))))
+
     def forward(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n dim"]:
-        features = self.stages(pixels.contiguous(memory_format=torch.channels_last))
-        features = F.gelu(self.norm(features))  # (n, 256, 4, 4)
-        return self.head(F.gelu(self.squeeze(features)).flatten(1))
+        return self.head(F.gelu(self.squeeze(self.grid(pixels))).flatten(1))
 
 
 class Block(nn.Module):
@@ -149,15 +151,26 @@ class DualEncoder(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.logit_bias = nn.Parameter(torch.tensor(FIRST_BIAS)) if config.bias else None
 
-    def features(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
-        """What the head reads: normalised pixels, or the timm model's features of them."""
+    def _scaled(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+        """Pixels as the image tower reads them."""
         weight = self.logit_scale
         mean = torch.tensor(self.config.view.get("mean", (0.5, 0.5, 0.5)), device=weight.device).view(3, 1, 1)
         std = torch.tensor(self.config.view.get("std", (0.5, 0.5, 0.5)), device=weight.device).view(3, 1, 1)
         scaled = ((pixels / 255 - mean) / std).to(weight.dtype)
+        return scaled.contiguous(memory_format=torch.channels_last)  # 1.5 times faster on CPUs
+
+    def features(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
+        """What the head reads: normalised pixels, or the timm model's features of them."""
+        scaled = self._scaled(pixels)
+        return scaled if self.backbone is None else self.backbone(scaled)
+
+    def grid(self, pixels: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
+        """The image tower's last features, before they are pooled into one vector."""
         if self.backbone is None:
-            return scaled
-        return self.backbone(scaled.contiguous(memory_format=torch.channels_last))  # 1.5 times faster on CPUs
+            tower: Any = self.image
+            return tower.grid(self._scaled(pixels))
+        body: Any = self.backbone
+        return body.forward_features(self._scaled(pixels))
 
     def images(self, pixels: Tensor) -> Float[Tensor, "n dim"]:
         """Raw image vectors from uint8 pixels, or from `features` computed before."""

@@ -61,7 +61,8 @@ class Predictor:
         self.seen = runs.picture_side(run)  # as they are, unless the run stands pictures beside sentences itself
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
-        self.defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
+        defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
+        self.defaults = defaults.asked(self.config.asked)
         self.beams = self.defaults.beams if options.beams is None else options.beams
         self.length_penalty = self.defaults.length_penalty if options.length_penalty is None else options.length_penalty
         self.choices: tuple[str, ...] = () if options.written else self.defaults.choices
@@ -137,13 +138,14 @@ class Predictor:
         self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str], choices: Sequence[str]
     ) -> Float[Tensor, "batch choices"]:
         """Log probability of each choice as the answer to each vector and its prompt."""
-        words = encode(self.tokenizer, choices, self.defaults.longest_target)
+        words = encode(self.tokenizer, choices, self.defaults.longest_target, self.model.target_ends)
         ids = torch.from_numpy(words.padded(np.arange(len(words)), fill=-100)).to(self.device)
         return self.model.rank(*self._read(vectors, prompts), ids).float().cpu()
 
     def _read(self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        prompts = [self.config.asked.replace("{}", prompt) for prompt in prompts]
         if any(prompts):
-            asked = encode(self.tokenizer, prompts, self.defaults.longest_prompt)
+            asked = encode(self.tokenizer, prompts, self.defaults.longest_prompt, self.model.prompt_ends)
         else:
             asked = Ragged.of([[]] * len(prompts))  # nothing is asked: the encoder reads the vector alone
         ids = torch.from_numpy(asked.padded(np.arange(len(prompts)), fill=0))

@@ -20,17 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import adapters, data, draws, encoders, fitting, limits, loop, moments, neighbours, noise, runs, tasks
-from imageless.adapters import Adapter, Chain, Noise, Standardize
+from imageless import data, draws, encoders, limits, loop, runs, tasks
+from imageless.adapters import Chain
 from imageless.encoders.base import Encoder, from_hub
+from imageless.encoders.grid import Grid
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
+from imageless.models import causal
 from imageless.models.close import Close
 from imageless.models.language import from_scratch, load_t5
+from imageless.models.limber import Limber
 from imageless.options import TrainOptions
 from imageless.pack import Pack, pack
 from imageless.records import Record
-from imageless.stages import embed
+from imageless.stages import crossing, embed
 from imageless.tokens import Ragged, encode
 from imageless.vectors import Scenes, VectorTable
 
@@ -42,7 +45,9 @@ log = logging.getLogger(__name__)
 EPOCHS = 8.0  # close/experiments/train.py @ 80f8db0
 FROM_SCRATCH_STEPS = 3000  # minutes on one core; twice as many give a few points more (docs/log.md)
 FINE_TUNING_RATE = 3e-4  # close/experiments/train.py @ 80f8db0
-UNPAIRED = "unpaired"  # what a run keeps of what it learned from --unpaired: a folder as `imageless adapt` makes it
+LIMBER_STEPS = 15_000  # arXiv:2209.15162 section 3.2
+LIMBER_RATE, LIMBER_BETAS = 8e-4, (0.9, 0.95)  # configs of jmerullo/limber
+LIMBER_ASKS = {"captioning": "A picture of", "vqa": "Q: {} A:"}  # arXiv:2209.15162 sections 4.1, 4.2
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
 
         return train_language.train(sources, out, lm, options)
     limits.check(options)
+    on = options.on or ("images" if options.model == "limber" else "text")
+    options = replace(options, on=on)
     _expect_together(options)
     if options.resume and not options.overwrite and (out / "config.json").is_file():
         config = runs.read_config(out)
@@ -74,25 +81,29 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         asked = tasks.task(task)
         records, setting = asked.choose(_records(sources, asked.LEARNED, options), options.setting)
         defaults: tasks.Defaults = asked.defaults(setting)
-        packed = pack(asked.examples(records, setting, options.on), _case(options), options.on)
+        packed = pack(asked.examples(records, setting, on), _case(options), on)
         if not len(packed):
             raise InputError(_nothing_to_learn(sources, asked.NEEDS, setting, options))
         frozen = encoders.load(encoder, options.device)
         torch.manual_seed(options.seed)
         start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
-        model, tokenizer = _model(lm, packed, frozen, options)
-        w = _noise(options, frozen, defaults.noise, packed)
+        question = start.asked if start else _asked(task, options)
+        defaults = defaults.asked(question)
+        packed = replace(packed, prompts=[question.replace("{}", prompt) for prompt in packed.prompts])
+        model, tokenizer = _model(lm, packed, frozen, defaults, options)
+        w = crossing.noise_std(options, frozen, defaults.noise, packed)
         packed, table = _vectors(packed, frozen, options)
-        adapter, picture_side = _bridge(options, frozen, w)
+        adapter, picture_side = crossing.bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
-        plan = _plan(job.order, defaults, from_scratch(spec) is not None, options)
+        plan = _plan(job.order, defaults, spec, options)
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
         if options.unpaired and table is not None:
-            job.adapter = Chain([_unpaired(work / UNPAIRED, options, frozen, Scenes(table, packed.scene_of)), adapter])
+            scenes = Scenes(table, packed.scene_of)
+            job.adapter = Chain([crossing.from_unpaired(work / crossing.UNPAIRED, options, frozen, scenes), adapter])
         named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
         if options.compile and _can_compile(str(processes.device)):
             model.compile(dynamic=True)
@@ -103,15 +114,22 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
     config = runs.RunConfig(
         task,
         setting,
-        options.on,
+        on,
         named,
         spec,
-        model.prefix.length,
+        model.length,
         w,
         list(sources),
         len(packed),
         kept,
         final,
+        model=options.model,
+        asked=question,
+        **(
+            {"places": model.places, "start_token": model.start, "end_token": model.end}
+            if isinstance(model, Limber)
+            else {}
+        ),
         prompts=packed.prompts if defaults.named_prompts else [],
         start=lm if start else None,
         versions=_versions(),
@@ -129,7 +147,7 @@ class _Learning:
 
     def __init__(
         self,
-        model: Close,
+        model: Close | Limber,
         tokenizer: PreTrainedTokenizerBase,
         packed: Pack,
         table: VectorTable | None,
@@ -138,10 +156,10 @@ class _Learning:
         options: TrainOptions,
     ):
         self.model, self.packed, self.table, self.adapter, self.options = model, packed, table, adapter, options
-        self.prompts = encode(tokenizer, packed.prompts, defaults.longest_prompt)
+        self.prompts = encode(tokenizer, packed.prompts, defaults.longest_prompt, model.prompt_ends)
         if packed.prompts == [""]:
             self.prompts = Ragged.of([[]])  # nothing is asked: the encoder reads the vector alone
-        self.targets = encode(tokenizer, packed.targets, defaults.longest_target)
+        self.targets = encode(tokenizer, packed.targets, defaults.longest_target, model.target_ends)
         words = self.targets.lengths[packed.targets_of.values]
         owners = np.repeat(np.arange(len(packed)), packed.targets_of.lengths)
         self.words = np.bincount(owners, weights=words, minlength=len(packed)).astype(np.int64)
@@ -170,7 +188,7 @@ class _Learning:
 
     def _scenes(self, chosen: np.ndarray) -> Tensor:
         if self.table is None:
-            return torch.zeros(len(chosen), self.model.prefix.project.in_features)
+            return torch.zeros(len(chosen), self.model.dim)
         return self.table.scenes(self.packed.scene_of, chosen)
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
@@ -224,66 +242,29 @@ def _vectors(packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Pac
     return replace(packed, scene_of=Ragged(rows, np.arange(len(rows) + 1))), table
 
 
-def _noise(options: TrainOptions, encoder: Encoder, setting: str, packed: Pack) -> float:
-    """w: the one given, or the one kept with the encoder; none where the model learns from pictures, or how they lie."""
-    if isinstance(options.noise, float | int):
-        return options.noise
-    if options.on != "text" or options.unpaired:
-        return 0.0
-    if options.noise == "auto":
-        w = noise.from_text(noise.said(packed))
-        log.info("noise w = %s, chosen from the text", w)
-        return w
-    if setting not in encoder.noise:
-        log.warning("no tuned noise is known for %s on %s: using the paper's %s", encoder.name, setting, noise.PAPER)
-    return encoder.noise.get(setting, noise.PAPER)
+def _asked(task: str, options: TrainOptions) -> str:
+    """What the model is asked, {} standing for the task's own words."""
+    if options.prompt is not None:
+        return options.prompt
+    return LIMBER_ASKS.get(task, "{}") if options.model == "limber" else "{}"
 
 
-def _unpaired(folder: Path, options: TrainOptions, encoder: Encoder, scenes: Scenes) -> Adapter:
-    """How pictures lie beside the scenes nearest to them, fitted once and kept in `folder`, from where training goes on."""
-    if not (folder / "config.json").is_file():
-        read = data.read(str(options.unpaired), options.split)
-        shown = {record.image.name: record.image for record in read if record.image is not None}
-        if not shown:
-            raise InputError(f"--unpaired: expected pictures in {options.unpaired}, found none; e.g. images:FOLDER")
-        some = np.sort(np.random.default_rng(0).permutation(len(shown))[: neighbours.PICTURES])
-        table = embed.images([list(shown.values())[row] for row in some], encoder)
-        text_rows, image_rows = neighbours.pairs(scenes, table, min(neighbours.NEAREST, len(scenes)))
-        found = moments.pairs(scenes, table, text_rows, image_rows)
-        tensors = {name: tensor.float() for name, tensor in fitting.fit("gaussian", found).items()}
-        about = adapters.About(
-            kind="gaussian",
-            encoder=encoder.name,
-            fingerprint=encoder.fingerprint,
-            dim=encoder.dim,
-            tables={"image": table.about.content},
-            rows={"text": len(scenes), "image": len(table)},
-            pairs=found.count,
-            settings={"data": [options.unpaired], "split": options.split, "nearest": neighbours.NEAREST},
-            gap={},
-        )
-        folder.mkdir(exist_ok=True)
-        adapters.save(folder, about, tensors)
-        log.info("learned from %d pictures how they lie beside the sentences nearest to them", len(table))
-    return adapters.kept(folder).text
-
-
-def _bridge(options: TrainOptions, encoder: Encoder, w: float) -> tuple[Chain, Standardize | None]:
-    """What sentences go through while learning, noise last, and what pictures go through whenever the run is asked."""
-    bridges = [adapters.load(spec, encoder.fingerprint, encoder.dim, options.seed) for spec in options.adapter]
-    picture_sides = [bridge.image for bridge in bridges if bridge.image]
-    if len(picture_sides) > 1 or (picture_sides and bridges[0].image is None):
-        raise InputError(
-            "--adapter: expected one adapter of kind standardize, as the first; fit others on what it gives"
-        )
-    return Chain([*(bridge.text for bridge in bridges), Noise(w)]), (picture_sides or [None])[0]
-
-
-def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tuple[Close, PreTrainedTokenizerBase]:
+def _model(
+    lm: str, packed: Pack, encoder: Encoder, defaults: tasks.Defaults, options: TrainOptions
+) -> tuple[Close | Limber, PreTrainedTokenizerBase]:
     if runs.is_run(lm):  # learns on, prefix and all
         config, model, tokenizer = runs.load(Path(lm))
         runs.expect_encoder(config, encoder)
-        return model.train().requires_grad_(True), tokenizer
+        if config.model != options.model:
+            raise InputError(f"expected --model {config.model} to go on from {lm}, got {options.model}")
+        model.learned().requires_grad_(True)
+        return model.train(), tokenizer
+    if options.model == "limber":
+        places = encoder.places if isinstance(encoder, Grid) else 1
+        window = options.prefix + places + defaults.longest_prompt + defaults.longest_target + 1
+        with nullcontext() if Path(lm).is_dir() else from_hub(lm):
+            frozen, tokenizer, start, end = causal.load_frozen(lm, window)
+        return Limber(frozen, encoder.dim, options.prefix, places, start, end), tokenizer
 
     def texts() -> Iterator[str]:
         """Each as often as it is learned: a "yes" that is most of the answers deserves a token."""
@@ -296,7 +277,16 @@ def _model(lm: str, packed: Pack, encoder: Encoder, options: TrainOptions) -> tu
     return Close(language_model, encoder.dim, options.prefix), tokenizer
 
 
-def _plan(order: draws.Order, defaults: tasks.Defaults, scratch: bool, options: TrainOptions) -> loop.LoopOptions:
+def _plan(order: draws.Order, defaults: tasks.Defaults, lm: str, options: TrainOptions) -> loop.LoopOptions:
+    if options.model == "limber":
+        return loop.LoopOptions.of(
+            options,
+            steps=options.steps
+            or (LIMBER_STEPS if options.epochs is None else round(options.epochs * order.steps_per_epoch)),
+            learning_rate=options.learning_rate or LIMBER_RATE,
+            betas=LIMBER_BETAS,
+        )
+    scratch = from_scratch(lm) is not None
     share = defaults.share if options.epoch_share is None else options.epoch_share
     an_epoch = min(share * order.rows, options.epoch_most or math.inf) / order.batch  # steps
     by_epochs = max(1, round((options.epochs or EPOCHS) * an_epoch))

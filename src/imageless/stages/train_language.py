@@ -61,9 +61,9 @@ def train(sources: Sequence[str], out: Path, lm: str, options: TrainOptions) -> 
     """Train a causal language model on the joined data and write it to `out`; under torchrun every process takes its share."""
     limits.check(options)
     _expect_text_alone(options)
-    if options.resume and not options.overwrite and (out / "training.json").is_file():
+    if options.resume and not options.overwrite and (out / causal.MADE).is_file():
         log.info("%s is complete already", out)
-        return Trained(out, 0.0, 0, read_json(out / "training.json", "what a language model was trained on")["final"])
+        return Trained(out, 0.0, 0, read_json(out / causal.MADE, "what a language model was trained on")["final"])
     spec = f"{causal.FAMILY}{lm.removeprefix('world')}" if from_scratch(lm) else lm  # `world` is a T5 elsewhere
     processes = loop.processes(options.device)
     with processes.main_process_first():
@@ -106,7 +106,8 @@ def _expect_text_alone(options: TrainOptions) -> None:
         name: getattr(options, name)
         for name in ("vectors", "setting", "noise", "unpaired", "epoch_share", "epoch_most")
     }
-    given |= {"on": None if options.on == "text" else options.on, "adapter": ", ".join(options.adapter) or None}
+    given |= {"on": options.on, "prompt": options.prompt, "adapter": ", ".join(options.adapter) or None}
+    given |= {"model": None if options.model == "close" else options.model}
     wrong = next((name for name, value in given.items() if value is not None), None)
     if wrong:
         flag = wrong.replace("_", "-")
@@ -283,7 +284,7 @@ def _save(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBa
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     write_text(folder / "README.md", _card(made))
-    write_json(folder / "training.json", made)
+    write_json(folder / causal.MADE, made)
 
 
 def _card(made: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from imageless.errors import InputError
 from imageless.metrics import captions
 from imageless.records import Example, Record
+
+QUESTION = 32  # most tokens of what is asked around a task's own words
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Defaults:
     """Peak learning rate of a small language model from scratch; measured in docs/log.md."""
     by_length: bool = True
     """Batches of targets of like length. Not where the length tells the answer: a batch of "no" alone teaches little."""
+
+    def asked(self, question: str) -> Defaults:
+        """These, with room for what is asked around the task's own words, for which {} stands."""
+        return self if question == "{}" else replace(self, longest_prompt=self.longest_prompt + QUESTION)
 
 
 @dataclass(frozen=True)

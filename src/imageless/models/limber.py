@@ -1,0 +1,174 @@
+"""LiMBeR: one linear map from pictures into a frozen causal language model.
+
+    [start] | place 1 ... place k, each -> linear -> an embedding | embedded prompt | words
+
+A grid of k places gives k embeddings by one and the same map; a single vector gives `length` embeddings at once. Nothing but
+the map learns. Whatever the model can say of a picture the picture's vectors must therefore hold in a form that a language
+model reads as they stand.
+
+Notable:
+- A prompt's padding is moved in front, so that words go on where the prompt ends, and positions are counted without it.
+- Vectors come at unit length; they are stretched so that an entry is about one, as in the networks they come from.
+- A tokenizer that writes a start token by itself gets it before the picture: there its model was used to seeing it.
+- Our own language models say one thing a line, so a caption ends with its line; others end with their end token.
+LiMBeR, arXiv:2209.15162 section 3; released code: limber.py, image_prefix.py of jmerullo/limber.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from imageless.models.close import Generated
+
+IGNORED = -100
+
+
+class Limber(nn.Module):
+    """A linear map in front of a frozen causal language model.
+
+    `start` and `end` are the tokens a text begins with, if any, and a caption ends with.
+    """
+
+    prompt_ends = ()
+
+    def __init__(
+        self, lm: PreTrainedModel, dim: int, length: int = 4, places: int = 1, start: int | None = None, end: int = 0
+    ):
+        super().__init__()
+        self.lm: Any = lm.eval().requires_grad_(False)  # transformers' generation mixin defies static types
+        embeddings: Tensor = self.lm.get_input_embeddings().weight
+        width = embeddings.shape[1]
+        self.places, self.length, self.start, self.end = places, length if places == 1 else 1, start, end
+        self.dim, self.target_ends = dim, (end,)
+        self.stretch = dim**0.5
+        self.project = nn.Linear(dim // places, self.length * width)
+        with torch.no_grad():  # entries of about one become embeddings of the usual size
+            nn.init.normal_(self.project.weight, std=float(embeddings.std()) / (dim // places) ** 0.5)
+            self.project.bias.zero_()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.project.weight.dtype
+
+    def train(self, mode: bool = True) -> Limber:
+        """The frozen model never drops anything out."""
+        super().train(mode)
+        self.lm.eval()
+        return self
+
+    def learned(self) -> nn.Module:
+        """What training changes: the map."""
+        return self.project
+
+    def see(self, vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch read width"]:
+        """The embeddings that stand for a picture: one for each place, or `length` for one vector."""
+        seen = (self.stretch * vectors).unflatten(-1, (self.places, -1))  # (batch, places, channels)
+        return self.project(seen).unflatten(-1, (self.length, -1)).flatten(1, 2)
+
+    def read(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+    ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
+        """What stands before the words that are to be said, embedded, with its mask; padding goes in front."""
+        embed = self.lm.get_input_embeddings()
+        parts = [self.see(vectors), embed(prompts)]
+        if self.start is not None:
+            parts.insert(0, embed(prompts.new_full((len(vectors), 1), self.start)))
+        before = torch.cat([part.to(embed.weight.dtype) for part in parts], dim=1)
+        ahead = before.shape[1] - prompts.shape[1]
+        mask = torch.cat([prompt_mask.new_ones(len(vectors), ahead), prompt_mask], dim=1)
+        order = mask.argsort(dim=1, stable=True)  # padding first, all else as it stood
+        return before.gather(1, order.unsqueeze(-1).expand_as(before)), mask.gather(1, order)
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, ""]:
+        """Summed cross entropy of the target tokens; -100 is padding, `owners` names each target's input."""
+        return self._losses(*self.read(vectors, prompts, prompt_mask), targets, owners).sum()
+
+    @torch.no_grad()
+    def rank(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        choices: Int[Tensor, "choices length"],
+    ) -> Float[Tensor, "batch choices"]:
+        """Log probability of each choice as the answer to each input."""
+        before, mask = self.read(vectors, prompts, prompt_mask)
+        owners = torch.arange(len(vectors), device=vectors.device).repeat_interleave(len(choices))
+        losses = self._losses(before, mask, choices.repeat(len(vectors), 1), owners)
+        return -losses.sum(-1).unflatten(0, (-1, len(choices)))
+
+    def _losses(
+        self,
+        before: Float[Tensor, "batch read width"],
+        mask: Int[Tensor, "batch read"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, "targets length"]:
+        """Cross entropy of every target token, 0 at padding."""
+        words = self.lm.get_input_embeddings()(targets.clamp(min=0))
+        whole = torch.cat([mask[owners], torch.ones_like(targets)], dim=1)
+        logits = self.lm(
+            inputs_embeds=torch.cat([before[owners], words], dim=1),
+            attention_mask=whole,
+            position_ids=_positions(whole),
+            use_cache=False,
+        ).logits[:, before.shape[1] - 1 : -1]
+        return F.cross_entropy(logits.mT.float(), targets, ignore_index=IGNORED, reduction="none")
+
+    @torch.no_grad()
+    def generate(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        beams: int = 5,
+        n_best: int = 1,
+        longest: int = 32,
+        length_penalty: float = 0.0,
+    ) -> Generated:
+        """Beam search; beams are compared by log probability / length ** `length_penalty`."""
+        before, mask = self.read(vectors, prompts, prompt_mask)
+        pad = self.lm.config.pad_token_id if self.lm.config.pad_token_id is not None else self.end
+        out = self.lm.generate(
+            inputs_embeds=before,
+            attention_mask=mask,
+            num_beams=beams,
+            num_return_sequences=n_best,
+            max_new_tokens=longest,
+            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
+            do_sample=False,
+            eos_token_id=self.end,
+            pad_token_id=pad,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+        ids = out.sequences.unflatten(0, (-1, n_best))  # (batch, n_best, length): what was read is not among it
+        ended = ids == self.end
+        said = ended.cumsum(-1) - ended.long() == 0
+        ids = ids.masked_fill(~said | ended, pad)
+        if beams > 1:
+            compared = out.sequences_scores.unflatten(0, (-1, n_best))
+            return Generated(ids, compared * said.sum(-1) ** length_penalty)
+        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
+        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))
+
+
+def _positions(mask: Int[Tensor, "batch read"]) -> Int[Tensor, "batch read"]:
+    """Where each embedding stands, padding not counted."""
+    return (mask.cumsum(1) - 1).clamp(min=0)
