@@ -36,7 +36,7 @@ from transformers import (
 
 from imageless import encoders
 from imageless.encoders import base
-from imageless.encoders.grid import Grid
+from imageless.encoders.derived import Grid
 from imageless.errors import InputError
 
 PHOTO_ENCODERS = Path(__file__).parents[1].parent / "shared/data/encoders"
@@ -168,6 +168,27 @@ def test_a_grid_is_an_encoder_of_pictures_with_a_vector_for_each_place(loaded, n
         assert torch.allclose(seen.unflatten(1, (4, -1)).mean(1), loaded[kind].images(pixels), atol=1e-4)
     with pytest.raises(InputError, match="sees pictures only"):
         grid.texts(["a dog"])
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "folder"])
+def test_a_random_encoder_has_forgotten_what_it_learned_and_nothing_else(loaded, names, encoder_folder, kind):
+    name = str(encoder_folder) if kind == "folder" else names[kind]
+    learned = encoders.load(name, device="cpu") if kind == "folder" else loaded[kind]
+    fresh, again, other = (encoders.load(f"random:{name}{seed}", device="cpu") for seed in ("", "?seed=0", "?seed=1"))
+    assert (fresh.dim, fresh.name, other.name) == (
+        learned.dim,
+        f"random:{learned.name}",
+        f"random:{learned.name}?seed=1",
+    )
+    assert len({learned.fingerprint, fresh.fingerprint, other.fingerprint}) == 3
+    assert fresh.fingerprint == again.fingerprint
+    shapes = ({n: w.shape for n, w in one.model.state_dict().items()} for one in (learned, fresh))
+    assert next(shapes) == next(shapes)
+    pixels = torch.stack([fresh.preprocess(picture(seed)) for seed in range(2)])
+    assert not torch.allclose(other.images(pixels), learned.images(pixels), atol=1e-2)
+    assert not any(weight.requires_grad for weight in fresh.model.parameters())
+    with pytest.raises(InputError, match="expected random:ENC"):
+        encoders.load(f"random:{name}?sead=1")
 
 
 def test_the_world_s_grid_is_what_its_vector_is_made_of():

@@ -6,6 +6,7 @@
     hf:NAME_OR_FOLDER                     CLIP or SigLIP in transformers' format
     timm:NAME_OR_FOLDER                   any of timm's image models, pooled; no text side
     FOLDER                                what `imageless pretrain` wrote
+    random:ENC                            any of these before it has learned anything; random:ENC?seed=1 draws other weights
     grid:ENC                              any of these before it pools a picture's places into one vector (LiMBeR); no text side
 
 `load` is the one door. Nothing heavy is imported before it is opened.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from imageless.errors import InputError
 from imageless.folders import read_json
+from imageless.options import with_options
 
 if TYPE_CHECKING:
     from imageless.encoders.base import Encoder
@@ -56,8 +58,17 @@ def _folder(path: Path, device: str | None, dtype: str | None, name: str | None 
     return load(path, name, device, dtype)
 
 
+def _random(rest: str, device: str | None, dtype: str | None) -> Encoder:
+    from imageless.encoders.derived import forgotten
+
+    path, told = with_options(rest)
+    if told.keys() - {"seed"} or not told.get("seed", "0").isdecimal():
+        raise InputError(f"expected random:ENC?seed=NUMBER, got random:{rest}")
+    return forgotten(load(path, device, dtype), int(told.get("seed", 0)))
+
+
 def _grid(rest: str, device: str | None, dtype: str | None) -> Encoder:
-    from imageless.encoders.grid import Grid
+    from imageless.encoders.derived import Grid
 
     return Grid(load(rest, device, dtype))
 
@@ -67,6 +78,7 @@ ENCODERS: dict[str, Callable[[str, str | None, str | None], Encoder]] = {
     "open_clip": _open_clip,
     "hf": _huggingface,
     "timm": _timm,
+    "random": _random,
     "grid": _grid,
 }
 
@@ -75,6 +87,7 @@ _FORMS = {
     "open_clip": "open_clip:MODEL/WEIGHTS",
     "hf": "hf:NAME_OR_FOLDER",
     "timm": "timm:NAME_OR_FOLDER",
+    "random": "random:ENC",
     "grid": "grid:ENC",
 }
 

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from imageless.encoders.base import by_place, first_line, place, precision
+from imageless.encoders.base import by_place, first_line, freeze, place, precision
+from imageless.encoders.base import fingerprint as hashed
 from imageless.errors import InputError
 from imageless.folders import read_json, write_json
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig, WorldTower
@@ -86,6 +87,11 @@ class FolderEncoder:
                 "--objective captions"
             )
         return self.tokenizer
+
+    def forget(self) -> None:
+        """Take fresh weights for the learned ones."""
+        self.model = DualEncoder(self.config, backbone=_backbone(self.config)).to(self.device, self.dtype)
+        self.fingerprint = hashed(freeze(self.model), {})
 
     @torch.no_grad()
     def grid(self, pixels: Tensor) -> Float[Tensor, "batch places channels"]:

@@ -79,6 +79,11 @@ class HuggingFace:
         lengths = self.tokenizer(list(texts), verbose=False)["input_ids"]
         return sum(len(tokens) > self.context for tokens in lengths)
 
+    def forget(self) -> None:
+        """Take fresh weights for the learned ones."""
+        self.model = base.freeze(type(self.model)(self.model.config).to(self.device, self.model.dtype))
+        self._fingerprint = None
+
     @torch.no_grad()
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         pixels = pixels.to(self.device, self.model.dtype)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,18 @@ class OpenClip:
 
     sides = ("text", "image")
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, dim: int, device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        tokenizer: Any,
+        dim: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        again: Callable[[], nn.Module],
+    ):
         self.name = name
+        self._again = again
         self.dim = dim
         self.noise = base.known_noise(name)
         self.model: Any = base.freeze(model.to(device))
@@ -78,6 +89,11 @@ class OpenClip:
         most = len(text.encode()) + 2  # a token stands for one byte or more
         return len(self.tokenizer.encode(text)) + 2 if most > self.tokenizer.context_length else most
 
+    def forget(self) -> None:
+        """Take fresh weights for the learned ones."""
+        self.model = base.freeze(self._again().to(self.device))
+        self._fingerprint = None
+
     @torch.no_grad()
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model.encode_image(pixels.to(self.device, self.dtype), normalize=False).float()
@@ -106,7 +122,9 @@ def load(rest: str, device: str | None = None, dtype: str | None = None) -> Open
         tokenizer = open_clip.get_tokenizer(model_name)
         model = _create(name, model_name, checkpoint, settings, PRECISIONS[weights_dtype])
     log.info("%s: %d numbers per vector, on %s", name, config["embed_dim"], where)
-    return OpenClip(name, model, tokenizer, config["embed_dim"], where, weights_dtype)
+    bare = {"load_weights": False, "pretrained_text": False, "precision": PRECISIONS[weights_dtype], **settings}
+    again = partial(open_clip.create_model, model_name, **bare)
+    return OpenClip(name, model, tokenizer, config["embed_dim"], where, weights_dtype, again)
 
 
 def _source(rest: str) -> str:

@@ -67,6 +67,12 @@ class Timm:
     def truncated(self, texts: Sequence[str]) -> int:
         return 0
 
+    def forget(self) -> None:
+        """Take fresh weights for the learned ones."""
+        model = timm.create_model(self.architecture, pretrained=False, num_classes=0, **self.arguments)
+        self.model = base.freeze(model.to(self.device, self.dtype))
+        self._fingerprint = None
+
     @torch.no_grad()  # not inference_mode: a bridge that learns may stand behind these vectors
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model(pixels.to(self.device, self.dtype)).float()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from imageless import data, draws, encoders, limits, loop, runs, tasks
 from imageless.adapters import Chain
 from imageless.encoders.base import Encoder, from_hub
-from imageless.encoders.grid import Grid
+from imageless.encoders.derived import Grid
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
 from imageless.models import causal

@@ -1,8 +1,9 @@
-"""Grids: what an image network knows of each place of a picture, before it pools all places into one vector.
+"""Encoders made of other encoders: an image network before it pools, or before it has learned.
 
-grid:ENC is an encoder like any other, of pictures alone, whose vectors hold a place's channels after another's. Whoever reads
-them takes them apart again: `places` says into how many. LiMBeR (arXiv:2209.15162) reads CLIP RN50x16 so, at 12 x 12 places
-of 3,072 channels, and BEiT-Large, at 14 x 14 of 1,024.
+grid:ENC is an encoder like any other, of pictures alone, whose vectors hold one place's channels after another's. Whoever
+reads them takes them apart again: `places` says into how many. random:ENC has fresh weights in the same architecture.
+LiMBeR (arXiv:2209.15162) reads CLIP RN50x16 at 12 x 12 places of 3,072 channels before its attention pool, BEiT-Large at 14 x
+14 of 1,024, and random initialisations of its networks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,17 @@ from PIL import Image
 from torch import Tensor
 
 from imageless.errors import InputError
+
+
+def forgotten(encoder: Any, seed: int) -> Any:
+    """The encoder with fresh weights in place of what it has learned."""
+    if not hasattr(encoder, "forget"):
+        raise InputError(f"expected an encoder behind random:, got {encoder.name}; write grid:random:ENC for its grid")
+    torch.manual_seed(seed)
+    encoder.forget()
+    encoder.name = f"random:{encoder.name}" + (f"?seed={seed}" if seed else "")
+    encoder.noise = MappingProxyType({})
+    return encoder
 
 
 class Grid:
