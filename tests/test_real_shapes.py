@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import json
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+from transformers import AutoTokenizer, GPTJConfig, GPTJForCausalLM, T5Config, T5ForConditionalGeneration
 
 from conftest import SHARED, make_album
+from imageless.models import causal
 from imageless.tokens import train_tokenizer
 
 CPU = ("--device", "cpu")
@@ -93,3 +96,51 @@ def test_captions_survive_the_t5_tokenizer():
     for number, text in enumerate(told):
         ids = rows.values[rows.offsets[number] : rows.offsets[number + 1]]
         assert ids[-1] == 1 and tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+# LiMBeR's.
+
+
+def save_rn50x16(folder: Path) -> str:
+    file = folder / "random.safetensors"
+    save_file(open_clip.create_model("RN50x16-quickgelu", precision="bf16").state_dict(), file)
+    return f"open_clip:RN50x16-quickgelu/{file}"
+
+
+def save_beit_large(folder: Path) -> str:
+    model: Any = timm.create_model("beit_large_patch16_224", num_classes=10)
+    save_file({name: weight.bfloat16() for name, weight in model.state_dict().items()}, folder / "model.safetensors")
+    about = {"architecture": "beit_large_patch16_224", "num_classes": 10}
+    view = {"input_size": [3, 224, 224], "num_classes": 10, "classifier": "head", "first_conv": "patch_embed.proj"}
+    (folder / "config.json").write_text(json.dumps(about | {"pretrained_cfg": view}))
+    return f"timm:{folder}"
+
+
+@pytest.fixture(scope="module")
+def gpt_j(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as EleutherAI/gpt-j-6b is one, with 2 of its 28 layers."""
+    folder = tmp_path_factory.mktemp("lm") / "gpt-j"
+    GPTJForCausalLM(GPTJConfig(n_layer=2)).to(torch.bfloat16).save_pretrained(folder)
+    causal.small_tokenizer(["a red dog\n" * 9], 400, lower_case=False).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*QuickGELU:UserWarning")
+@pytest.mark.parametrize(
+    ("saved", "places", "channels"), [(save_rn50x16, 144, 3072), (save_beit_large, 196, 1024)], ids=["rn50x16", "beit"]
+)
+def test_limber_s_shapes_from_train_to_evaluate(imageless, tmp_path, gpt_j, own_cache, saved, places, channels):
+    (tmp_path / "encoder").mkdir()
+    encoder, data = f"grid:{saved(tmp_path / 'encoder')}", f"karpathy:{make_album(tmp_path, 8)}"
+    told = ("train", "captioning", data, "--model", "limber", "--encoder", encoder, "--lm", gpt_j, *CPU)
+    trained = imageless(*told, "--steps", 2, "--batch-size", 2, "--dtype", "bfloat16", "--out", tmp_path / "run")
+    assert trained.code == 0, trained.err
+    assert {name: tuple(weight.shape) for name, weight in load_file(tmp_path / "run/model.safetensors").items()} == {
+        "weight": (4096, channels),
+        "bias": (4096,),
+    }
+    assert json.loads((tmp_path / "run/config.json").read_text())["places"] == places
+    scored = imageless("evaluate", tmp_path / "run", data, "--beams", 1, "--out", tmp_path / "scores", *CPU)
+    assert scored.code == 0, scored.err
+    gc.collect()

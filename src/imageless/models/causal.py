@@ -91,11 +91,18 @@ def load_causal(
     if size is not None:
         tokenizer = small_tokenizer(texts(), vocabulary, lower_case)
         return small_llama(*size, vocabulary=len(tokenizer), window=window), tokenizer
+    # transformers 5 would keep a bfloat16 checkpoint's precision, and AdamW's small steps would be lost in it
+    model, tokenizer = _existing(spec, window, torch.float32)
+    expect_apart(model, spec)
+    return model, tokenizer
+
+
+def _existing(spec: str, window: int, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal model that has learned, with its tokenizer."""
     with quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(spec)
-            # transformers 5 would keep a bfloat16 checkpoint's precision, and AdamW's small steps would be lost in it
-            model = AutoModelForCausalLM.from_pretrained(spec, dtype=torch.float32)
+            model = AutoModelForCausalLM.from_pretrained(spec, dtype=dtype)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"expected a causal language model at {spec!r} ({FAMILY}, a Hub name or a folder), could not load it: "
@@ -106,11 +113,12 @@ def load_causal(
     longest = getattr(model.config, "max_position_embeddings", window)
     if longest < window:
         raise InputError(f"expected a language model that reads {window} tokens, {spec} reads {longest}; take another")
-    expect_apart(model, spec)
     return model, tokenizer
 
 
-def load_frozen(spec: str, window: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, int | None, int]:
+def load_frozen(
+    spec: str, window: int, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, int | None, int]:
     """A language model that is only read, its tokenizer, and the tokens a text begins with and a caption ends with.
 
     Models of ours say one thing a line, so a caption ends where its line does.
@@ -120,7 +128,7 @@ def load_frozen(spec: str, window: int) -> tuple[PreTrainedModel, PreTrainedToke
             f"expected a language model that has learned, {spec} is one from scratch; make one with "
             f"`imageless train language DATA --lm {spec} --out LM` and name its folder"
         )
-    model, tokenizer = load_causal(spec, lambda: (), window)
+    model, tokenizer = _existing(spec, window, dtype)
     written: Any = tokenizer("")["input_ids"]
     _, end = start_and_end(tokenizer)
     if (Path(spec) / MADE).is_file():

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from imageless import data, draws, encoders, limits, loop, runs, tasks
 from imageless.adapters import Chain
-from imageless.encoders.base import Encoder, from_hub
+from imageless.encoders.base import Encoder, from_hub, precision
 from imageless.encoders.derived import Grid
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish
@@ -263,7 +263,7 @@ def _model(
         places = encoder.places if isinstance(encoder, Grid) else 1
         window = options.prefix + places + defaults.longest_prompt + defaults.longest_target + 1
         with nullcontext() if Path(lm).is_dir() else from_hub(lm):
-            frozen, tokenizer, start, end = causal.load_frozen(lm, window)
+            frozen, tokenizer, start, end = causal.load_frozen(lm, window, precision(options.dtype))
         return Limber(frozen, encoder.dim, options.prefix, places, start, end), tokenizer
 
     def texts() -> Iterator[str]:
