@@ -422,6 +422,20 @@ def test_in_the_control_every_picture_gets_another_pictures_vector():
         assert len(set(zip(rows.tolist(), given.tolist(), strict=True))) == len(set(rows.tolist()))
 
 
+def test_captions_are_scored_in_the_space_of_another_encoder_too(imageless, tmp_path, run, album, encoder):
+    told = ("evaluate", run, f"karpathy:{album}", "--device", "cpu", "--clipscore", encoder.name)
+    scored = imageless(*told, "--out", tmp_path / "scores", "--json").json["scores"]
+    lines = [json.loads(line) for line in (tmp_path / "scores/predictions.jsonl").read_text().splitlines()]
+    shown = {record.key: record.image for record in albums_records(album, "test")}
+    for line in lines:
+        picture = encoder.preprocess(pictures.load(shown[line["key"]]))
+        seen = F.normalize(encoder.images(picture[None]), dim=-1)
+        said = F.normalize(encoder.texts(["A photo depicts " + line["text"]]), dim=-1)
+        assert line["scores"]["clip_score"] == pytest.approx(2.5 * max(float(seen @ said.T), 0), abs=1e-2)
+    assert scored["clip_score"] == pytest.approx(np.mean([line["scores"]["clip_score"] for line in lines]))
+    assert 0 <= scored["ref_clip_score"] <= 1
+
+
 def test_joined_data_may_share_keys(tmp_path, run, album):
     """Two files whose pictures have the same keys are scored as twice as many pictures."""
     options = EvaluateOptions(device="cpu", images=str(album.parent))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from imageless.errors import InputError
-from imageless.metrics import classes, meteor, style, vqa
+from imageless.metrics import classes, clipscore, meteor, style, vqa
 from scripts.official_vqa_scores import digest, questions, texts
 
 OFFICIAL = json.loads((Path(__file__).parent / "data/official_vqa_scores.json").read_text(encoding="utf8"))
@@ -360,3 +360,22 @@ def assert_told(told, function, *arguments):
     with pytest.raises(InputError) as error:
         function(*arguments)
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+# CLIPScore.
+
+
+def test_clip_score_is_that_of_the_plain_way():
+    draw = np.random.default_rng(0)
+    images, captions, references = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in draw.normal(size=(3, 6, 4))
+    )
+    owners = np.array([0, 0, 1, 2, 3, 5])  # the fifth caption has no reference
+    scores = clipscore.clip_score(images, captions)
+    with_references = clipscore.ref_clip_score(scores, captions, references, owners)
+    for row in range(6):
+        plain = 2.5 * max(float(images[row] @ captions[row]), 0.0)
+        nearest = max([0.0, *(float(captions[row] @ references[i]) for i in range(6) if owners[i] == row)])
+        assert scores[row] == pytest.approx(plain)
+        both = 2 * plain * nearest / (plain + nearest) if plain and nearest else 0.0
+        assert with_references[row] == pytest.approx(both)

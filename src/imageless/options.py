@@ -358,5 +358,7 @@ class EvaluateOptions(Source, PredictOptions):
     """An encoder in place of a run: the sentences class names are put into (photo, plain, name), or a file with some."""
     meteor: bool = False
     """Score METEOR too; needs Java and pycocoevalcap."""
+    clipscore: str | None = None
+    """Score CLIPScore and RefCLIPScore too, in the space of this encoder; open_clip:ViT-B-32/openai gives the published scale."""
     overwrite: bool = False
     """Replace a folder of that name once the new one is complete."""

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 from imageless import data, draws, encoders, report, tasks
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish, write_json, write_text
+from imageless.metrics import clipscore
 from imageless.options import EvaluateOptions
 from imageless.pictures import load
 from imageless.records import Example, Picture, Record
@@ -155,7 +157,31 @@ def _scored(task: ModuleType, asked: Sequence[Example], answers: Sequence[str], 
         scored = Scored(
             {**scored.corpus, "meteor": found.corpus}, {**scored.items, "meteor": found.items}, scored.files
         )
+    if options.clipscore:
+        nearness = _clipscored(asked, answers, options.clipscore, options)
+        scored = Scored(
+            {**scored.corpus, **{name: float(values.mean()) for name, values in nearness.items()}},
+            {**scored.items, **nearness},
+            scored.files,
+        )
     return scored
+
+
+def _clipscored(
+    asked: Sequence[Example], answers: Sequence[str], encoder: str, options: EvaluateOptions
+) -> dict[str, np.ndarray]:
+    """CLIPScore and RefCLIPScore of each answer."""
+    judge = encoders.load(encoder, options.device, options.dtype)
+    pictures = embed.images([example.image for example in asked if example.image], judge)
+    told = [clipscore.PREFIX + answer for answer in answers]
+    people = [[clipscore.PREFIX + target for target in example.targets] for example in asked]
+    texts = embed.texts(chain(told, *people), judge)
+    seen = pictures.unit(pictures.rows(example.image.name for example in asked if example.image)).numpy()
+    said = texts.unit(texts.rows(told)).numpy()
+    scores = clipscore.clip_score(seen, said)
+    owners = np.repeat(np.arange(len(asked)), [len(targets) for targets in people])
+    references = texts.unit(texts.rows(chain(*people))).numpy()
+    return {"clip_score": scores, "ref_clip_score": clipscore.ref_clip_score(scores, said, references, owners)}
 
 
 def score_files(hypotheses: Path, references: Path) -> Evaluated:
