@@ -18,8 +18,11 @@ from conftest import sentence
 from imageless import runs
 from imageless.models import causal
 from imageless.models.limber import Limber
-from imageless.options import PredictOptions
+from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
+from imageless.records import Example
+from imageless.stages import few_shot
 from imageless.stages.predict import Predictor
+from imageless.stages.train import train
 from imageless.tokens import encode
 
 WORDS = [sentence(number) for number in range(60)]
@@ -28,7 +31,7 @@ WORDS = [sentence(number) for number in range(60)]
 def small_lm(seed: int = 0) -> tuple[Any, Any]:
     tokenizer = causal.small_tokenizer(["\n".join(WORDS)], 400, lower_case=True)
     torch.manual_seed(seed)
-    return causal.small_llama(32, 2, len(tokenizer), window=96), tokenizer
+    return causal.small_llama(32, 2, len(tokenizer), window=384), tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +204,81 @@ def test_a_mistake_is_one_line(imageless, tmp_path, told_to_learn, changed, comp
         words[words.index(flag) + 1] = value
     assert complaint in imageless(*words, "--out", tmp_path / "run").complaint
     assert not np.any([path.exists() for path in (tmp_path / "run", tmp_path / "run.partial")])
+
+
+# Questions it was never asked.
+
+
+def test_turns_are_read_one_after_the_other(limber):
+    """Against the plain way: no padding, embeddings in a row."""
+    draw = torch.Generator().manual_seed(3)
+    vectors = F.normalize(torch.randn(1, 2, 24, generator=draw), dim=-1)
+    words = torch.tensor([[[7, 8, 9], [11, 0, 0]]])
+    before, mask = limber.turns(vectors, words, (words > 0).long())
+    embed = limber.lm.get_input_embeddings()
+    parts = [embed(torch.tensor([[1]])), limber.see(vectors[:, 0]), embed(torch.tensor([[7, 8, 9]]))]
+    parts += [limber.see(vectors[:, 1]), embed(torch.tensor([[11]]))]
+    assert torch.allclose(before[mask > 0], torch.cat(parts, dim=1)[0]) and mask[0, :2].tolist() == [0, 0]
+    blind, seen = limber.turns(vectors, words, (words > 0).long(), blind=True)
+    assert torch.allclose(blind[seen > 0], torch.cat([parts[0], parts[2], parts[4]], dim=1)[0])
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory, lm: Path) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "limber"
+    train(
+        "captioning",
+        ["world"],
+        out,
+        "grid:world",
+        str(lm),
+        TrainOptions(device="cpu", steps=2, limit=8, model="limber"),
+    )
+    return out
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+def test_a_captioner_answers_questions_after_a_few_answered_ones(imageless, tmp_path, reader, shots):
+    told = ("evaluate", reader, "world:vqa", "--limit", 12, "--device", "cpu", "--shots", shots)
+    scored = imageless(*told, "--out", tmp_path / "scores", "--json").json
+    assert scored["n"] == 12 and 0 <= scored["scores"]["accuracy"] <= 1
+    lines = [json.loads(line) for line in (tmp_path / "scores/predictions.jsonl").read_text().splitlines()]
+    for line in lines:
+        assert len(line["text"].split()) <= max(len(answer.split()) for answer in line["references"])
+    one = imageless(*told, "--batch-size", 1, "--out", tmp_path / "one", "--json").json
+    assert one["scores"] == scored["scores"]  # whoever else is asked at the same time
+    imageless(*told, "--blind", "--out", tmp_path / "blind")
+    unseen = (tmp_path / "blind/predictions.jsonl").read_text()
+    assert unseen != (tmp_path / "scores/predictions.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "people", "kept"),
+    [
+        ("yes. it is\nno", ("yes", "no"), "yes"),
+        (" two dogs, and more", ("a cat", "dog"), "two dogs"),
+        ("", ("no",), ""),
+    ],
+)
+def test_an_answer_is_cut_to_the_longest_of_people_s(said, people, kept):
+    assert few_shot._cut(said, people) == kept
+
+
+def test_examples_are_train_questions_drawn_by_seed():
+    asked = [Example(str(number), (), "is there a dog?", ("yes",)) for number in range(5)]
+    told = (["world:vqa"], EvaluateOptions(shots=3))
+    shown, drawn = few_shot._examples(asked, *told)
+    again, same = few_shot._examples(asked, *told)
+    assert shown == again and np.array_equal(drawn, same) and drawn.shape == (5, 3)
+    assert all(len(set(row)) == 3 for row in drawn.tolist())
+    assert all(example.image.name.startswith("world/train") for example in shown if example.image)
+
+
+def test_only_a_frozen_language_model_is_asked_what_it_never_learned(imageless, tmp_path, run, reader):
+    told = ("world:vqa", "--limit", 4, "--shots", 1, "--device", "cpu", "--out", tmp_path / "scores")
+    assert "--shots: expected a run of --model limber" in imageless("evaluate", run, *told).complaint
+    many = (*told[:3], "--shots", 20, *told[5:])
+    assert "--shots: expected at most 384 tokens" in imageless("evaluate", reader, *many).complaint
+    assert (
+        "--turn: expected a question and an answer" in imageless("evaluate", reader, *told, "--turn", "Q {}").complaint
+    )

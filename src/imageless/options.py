@@ -358,6 +358,12 @@ class EvaluateOptions(Source, PredictOptions):
     """An encoder in place of a run: the sentences class names are put into (photo, plain, name), or a file with some."""
     meteor: bool = False
     """Score METEOR too; needs Java and pycocoevalcap."""
+    shots: int | None = None
+    """Ask questions (task vqa) of a limber captioner that never learned any, after so many answered ones of the train split."""
+    turn: str = "Q: {} A: {}"
+    """How a question and its answer are written with --shots."""
+    blind: bool = False
+    """Leave the pictures out with --shots: what the language model answers by itself."""
     clipscore: str | None = None
     """Score CLIPScore and RefCLIPScore too, in the space of this encoder; open_clip:ViT-B-32/openai gives the published scale."""
     overwrite: bool = False

@@ -71,6 +71,28 @@ class Limber(nn.Module):
         seen = (self.stretch * vectors).unflatten(-1, (self.places, -1))  # (batch, places, channels)
         return self.project(seen).unflatten(-1, (self.length, -1)).flatten(1, 2)
 
+    def turns(
+        self,
+        vectors: Float[Tensor, "batch turns dim"],
+        prompts: Int[Tensor, "batch turns words"],
+        prompt_mask: Int[Tensor, "batch turns words"],
+        blind: bool = False,
+    ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
+        """Pictures with their words one after the other, embedded, with their mask; blind leaves the pictures out."""
+        embed = self.lm.get_input_embeddings()
+        count = vectors.shape[1]
+        words, mask = embed(prompts), prompt_mask
+        if not blind:
+            seen = self.see(vectors.flatten(0, 1)).unflatten(0, (-1, count)).to(words.dtype)
+            words = torch.cat([seen, words], dim=2)
+            mask = torch.cat([mask.new_ones(seen.shape[:3]), mask], dim=2)
+        before, mask = words.flatten(1, 2), mask.flatten(1)
+        if self.start is not None:
+            before = torch.cat([embed(prompts.new_full((len(vectors), 1), self.start)), before], dim=1)
+            mask = torch.cat([mask.new_ones(len(vectors), 1), mask], dim=1)
+        order = mask.argsort(dim=1, stable=True)  # padding first, all else as it stood
+        return before.gather(1, order.unsqueeze(-1).expand_as(before)), mask.gather(1, order)
+
     def read(
         self,
         vectors: Float[Tensor, "batch dim"],
@@ -78,15 +100,7 @@ class Limber(nn.Module):
         prompt_mask: Int[Tensor, "batch words"],
     ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
         """What stands before the words that are to be said, embedded, with its mask; padding goes in front."""
-        embed = self.lm.get_input_embeddings()
-        parts = [self.see(vectors), embed(prompts)]
-        if self.start is not None:
-            parts.insert(0, embed(prompts.new_full((len(vectors), 1), self.start)))
-        before = torch.cat([part.to(embed.weight.dtype) for part in parts], dim=1)
-        ahead = before.shape[1] - prompts.shape[1]
-        mask = torch.cat([prompt_mask.new_ones(len(vectors), ahead), prompt_mask], dim=1)
-        order = mask.argsort(dim=1, stable=True)  # padding first, all else as it stood
-        return before.gather(1, order.unsqueeze(-1).expand_as(before)), mask.gather(1, order)
+        return self.turns(vectors[:, None], prompts[:, None], prompt_mask[:, None])
 
     def forward(
         self,
@@ -143,7 +157,19 @@ class Limber(nn.Module):
         length_penalty: float = 0.0,
     ) -> Generated:
         """Beam search; beams are compared by log probability / length ** `length_penalty`."""
-        before, mask = self.read(vectors, prompts, prompt_mask)
+        return self.say(*self.read(vectors, prompts, prompt_mask), beams, n_best, longest, length_penalty)
+
+    @torch.no_grad()
+    def say(
+        self,
+        before: Float[Tensor, "batch read width"],
+        mask: Int[Tensor, "batch read"],
+        beams: int = 5,
+        n_best: int = 1,
+        longest: int = 32,
+        length_penalty: float = 0.0,
+    ) -> Generated:
+        """What follows on what was read."""
         pad = self.lm.config.pad_token_id if self.lm.config.pad_token_id is not None else self.end
         out = self.lm.generate(
             inputs_embeds=before,

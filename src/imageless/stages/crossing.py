@@ -15,7 +15,6 @@ from imageless.adapters import Adapter, Chain, Noise, Standardize
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.options import TrainOptions
-from imageless.pack import Pack
 from imageless.stages import embed
 from imageless.vectors import Scenes
 
@@ -24,14 +23,17 @@ log = logging.getLogger(__name__)
 UNPAIRED = "unpaired"  # what a run keeps of what it learned from --unpaired: a folder as `imageless adapt` makes it
 
 
-def noise_std(options: TrainOptions, encoder: Encoder, setting: str, packed: Pack) -> float:
-    """w: the one given, or the one kept with the encoder; none where the model learns from pictures, or how they lie."""
+def noise_std(options: TrainOptions, encoder: Encoder, setting: str, said: float) -> float:
+    """w: the one given, or the one kept with the encoder; none where the model learns from pictures, or how they lie.
+
+    `said` is the share of targets that their own scene says, on which `auto` decides.
+    """
     if isinstance(options.noise, float | int):
         return options.noise
     if options.on != "text" or options.unpaired:
         return 0.0
     if options.noise == "auto":
-        w = noise.from_text(noise.said(packed))
+        w = noise.from_text(said)
         log.info("noise w = %s, chosen from the text", w)
         return w
     if setting not in encoder.noise:

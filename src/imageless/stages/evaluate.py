@@ -24,7 +24,7 @@ from imageless.options import EvaluateOptions
 from imageless.pictures import load
 from imageless.records import Example, Picture, Record
 from imageless.screen import progress
-from imageless.stages import embed
+from imageless.stages import embed, few_shot
 from imageless.stages.predict import Answer, Predictor
 from imageless.tasks.base import Scored
 from imageless.vectors import VectorTable
@@ -53,7 +53,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         return classify.evaluate(str(run), sources, out, options)
     expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
-    task = tasks.task(predictor.config.task)
+    task = tasks.task(predictor.config.task if options.shots is None else few_shot.TASK)
     asked: list[Example] = list(task.questions(_records(sources, task.ASKED, options)))
     if not asked:
         raise InputError(
@@ -68,13 +68,12 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     rows = table.rows(example.image.name for example in asked if example.image)
     if options.control == "shuffled":
         rows = others(rows, options.seed)
+    answering = _answers if options.shots is None else few_shot.answers
     best: list[list[Answer]] = []
     with progress("answering", len(asked)) as bar:
-        for start in range(0, len(asked), options.batch_size):
-            batch = asked[start : start + options.batch_size]
-            vectors = predictor.seen(table.unit(rows[start : start + len(batch)]))
-            best += predictor.vectors(vectors, [example.prompt for example in batch])
-            bar.advance(len(batch))
+        for found in answering(predictor, asked, table, rows, sources, options):
+            best.append(found)
+            bar.advance()
     answers = [nbest[0].text for nbest in best]
     scored = _scored(task, asked, answers, options)
     lines = [
@@ -84,7 +83,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     work = begin(out, options.overwrite, resume=True)
     write_text(work / "predictions.jsonl", "".join(lines))
     if options.control is None:
-        write_text(work / "report.html", _page(predictor.config.task, asked, answers, scored))
+        write_text(work / "report.html", _page(task.__name__.rpartition(".")[2], asked, answers, scored))
     for name, content in scored.files.items():
         write_json(work / name, content)
     result = {
@@ -98,6 +97,21 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     write_json(work / "scores.json", result)
     publish(work, out)
     return Evaluated(out, len(asked), dict(scored.corpus), out / "predictions.jsonl", len(table.about.skipped))
+
+
+def _answers(
+    predictor: Predictor,
+    asked: Sequence[Example],
+    table: VectorTable,
+    rows: np.ndarray,
+    sources: Sequence[str],
+    options: EvaluateOptions,
+) -> Iterator[list[Answer]]:
+    """The best answers to each question about the picture in `rows` of the table, in turn."""
+    for start in range(0, len(asked), options.batch_size):
+        batch = asked[start : start + options.batch_size]
+        vectors = predictor.seen(table.unit(rows[start : start + len(batch)]))
+        yield from predictor.vectors(vectors, [example.prompt for example in batch])
 
 
 def _line(example: Example, nbest: Sequence[Answer], scores: dict[str, float]) -> str:

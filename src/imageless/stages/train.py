@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imageless import data, draws, encoders, limits, loop, runs, tasks
+from imageless import data, draws, encoders, limits, loop, noise, runs, tasks
 from imageless.adapters import Chain
 from imageless.encoders.base import Encoder, from_hub, precision
 from imageless.encoders.derived import Grid
@@ -91,8 +91,9 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         defaults = defaults.asked(question)
         packed = replace(packed, prompts=[question.replace("{}", prompt) for prompt in packed.prompts])
         model, tokenizer = _model(lm, packed, frozen, defaults, options)
-        w = crossing.noise_std(options, frozen, defaults.noise, packed)
+        said = noise.said(packed) if options.noise == "auto" else 0.0
         packed, table = _vectors(packed, frozen, options)
+        w = crossing.noise_std(options, frozen, defaults.noise, said)
         adapter, picture_side = crossing.bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
