@@ -135,11 +135,12 @@ def train(
     Parameters
     ----------
     encoder
-        world, open_clip:ViT-L-14/openai, hf:openai/clip-vit-large-patch14 or an encoder folder.
+        world, open_clip:ViT-L-14/openai, hf:openai/clip-vit-large-patch14 or an encoder folder; grid:ENC is one
+        before it pools, for --model limber.
     lm
         world (a small T5 from scratch), world:256x4, a T5 by Hub name or folder, e.g. google-t5/t5-base, or a finished
-        run, from which is learned on. For the task language: world-causal (a small Llama from scratch),
-        world-causal:256x4, or a causal model by Hub name or folder.
+        run, from which is learned on. With --model limber: a causal model that has learned, by Hub name or folder.
+        For the task language: world-causal (a small Llama from scratch), world-causal:256x4, or a causal model.
     """
     from imageless.stages.train import train
 

@@ -1,49 +1,11 @@
-"""The options of every verb: the same object is the Python argument, the command line's flags, a recipe and a config.json.
-
-Frozen dataclasses of plain values, and nothing heavy imported, so that `imageless --help` answers at once.
-None means "not given": the stage then takes what the task, the encoder or the machine suggests.
-"""
+"""Options of the verbs that make something: data, vectors, bridges, encoders, runs."""
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-
-def with_options(path: str) -> tuple[str, dict[str, str]]:
-    """A path and what is written behind it: `FILE?part=1/2&style=plain`."""
-    match = re.fullmatch(r"(.*?)\?(\w+=[^&]+(?:&\w+=[^&]+)*)", path)  # a `?` of a glob is followed by no NAME=
-    if match is None or os.path.exists(path):
-        return path, {}
-    return match[1], dict(option.split("=", 1) for option in match[2].split("&"))
-
-
-Kind = Literal["mean", "linear", "covariance", "gaussian", "standardize"]
-"""What `imageless adapt` can fit."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where and how exactly things are computed."""
-
-    seed: int = 0
-    """Where every random draw starts."""
-    device: str | None = None
-    """cpu, cuda or mps; default: the best there is."""
-    dtype: Literal["float32", "bfloat16"] | None = None
-    """Arithmetic of the networks; default: bfloat16 on CUDA, float32 elsewhere."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Which part of the data, and where its pictures lie."""
-
-    images: str | None = None
-    """Folder or tars with the pictures, when they do not lie beside the file."""
-    limit: int | None = None
-    """Read only this many records."""
+from imageless.options.base import Machine, Source
 
 
 @dataclass(frozen=True)
@@ -131,50 +93,6 @@ class AdaptOptions(Source, Machine):
     nearest to it, e.g. 20."""
     overwrite: bool = False
     """Replace an adapter of that name once the new one is complete."""
-
-
-@dataclass(frozen=True)
-class GapOptions(Source, Machine):
-    """How the gap between sentences and pictures is measured."""
-
-    split: str = "test"
-    """Which split of the data."""
-    projection: Literal["tsne", "umap", "pca"] = "tsne"
-    """How captions and pictures are put on a plane; umap needs umap-learn."""
-    adapter: tuple[str, ...] = ()
-    """Further bridges to measure, as `train --adapter` names them."""
-    overwrite: bool = False
-    """Replace a folder of that name once the new one is complete."""
-
-
-@dataclass(frozen=True)
-class ProbeOptions(Source, Machine):
-    """How a linear classifier is fitted on frozen image vectors."""
-
-    shots: str = "1,2,4,8,16"
-    """How many examples of a class to learn from, beside all of them."""
-    templates: str = "photo"
-    """The sentences class names are put into for comparison: photo, plain, name, or a file with some."""
-    overwrite: bool = False
-    """Replace a folder of that name once the new one is complete."""
-
-
-@dataclass(frozen=True)
-class RetrieveOptions(Source, Machine):
-    """Which captions and pictures find each other."""
-
-    split: str = "test"
-    """Which split of the data."""
-
-
-@dataclass(frozen=True)
-class ContrastOptions(Machine):
-    """How changes of one thing are measured."""
-
-    quartets: int = 200
-    """Times four scenes."""
-    overwrite: bool = False
-    """Replace a folder of that name once the new one is complete."""
 
 
 @dataclass(frozen=True)
@@ -306,65 +224,3 @@ class TrainOptions(Source, Machine):
     """Go on with the unfinished run of that name."""
     overwrite: bool = False
     """Replace a run of that name once the new one is complete."""
-
-
-@dataclass(frozen=True)
-class PredictOptions(Machine):
-    """How answers are searched for."""
-
-    batch_size: int = 64
-    """Pictures at once."""
-    beams: int | None = None
-    """Beam width; default: the task's (5 for captions)."""
-    length_penalty: float | None = None
-    """Beams compare log probability / length ** this: 0 favours short answers; default: the task's (1 for captions)."""
-    n_best: int = 1
-    """How many answers to give for each picture."""
-    style: str | None = None
-    """The voice to speak in, where the run knows several; evaluation takes all in turn."""
-    written: bool = False
-    """Let the model write where it would rank the task's few possible answers by likelihood."""
-
-
-@dataclass(frozen=True)
-class ClassifyOptions(Machine):
-    """How pictures are given the names of classes."""
-
-    labels: str = ""
-    """The classes to choose among, e.g. cat,dog."""
-    templates: str = "photo"
-    """The sentences class names are put into: photo, plain, name, or a file with a sentence a line, {} for the name."""
-    batch_size: int = 64
-    """Pictures at once."""
-    n_best: int = 5
-    """How many classes to give for each picture."""
-
-
-@dataclass(frozen=True)
-class EvaluateOptions(Source, PredictOptions):
-    """How a whole split is answered and scored."""
-
-    split: str = "test"
-    """Which split of the data."""
-    control: Literal["shuffled"] | None = None
-    """Give every picture another picture's vector: what is left of the score needs no eyes."""
-    vectors: str | None = None
-    """An image vector table made by `imageless embed`; default: made as needed and kept in the cache."""
-    judge: tuple[str, ...] = ()
-    """Sentences in several voices (READER:PATH) from which a judge learns how strongly answers speak in theirs."""
-    labels: str = ""
-    """An encoder in place of a run: classes to choose among, e.g. cat,dog; default: all in the data."""
-    templates: str = "photo"
-    """An encoder in place of a run: the sentences class names are put into (photo, plain, name), or a file with some."""
-    meteor: bool = False
-    """Score METEOR too; needs Java and pycocoevalcap."""
-    shots: int | None = None
-    """Ask questions (task vqa) of a limber captioner that never learned any, after so many answered ones of the train split."""
-    turn: str = "Q: {} A: {}"
-    """How a question and its answer are written with --shots."""
-    blind: bool = False
-    """Leave the pictures out with --shots: what the language model answers by itself."""
-    clipscore: str | None = None
-    """Score CLIPScore and RefCLIPScore too, in the space of this encoder; open_clip:ViT-B-32/openai gives the published scale."""
-    overwrite: bool = False
-    """Replace a folder of that name once the new one is complete."""
