@@ -547,3 +547,49 @@ def test_the_nearest_file_of_a_name_is_found(tmp_path):
     touch(tmp_path / "a/b/c/deep.json", tmp_path / "b/near.json", tmp_path / "a/b/near.json", tmp_path / ".git/x.json")
     assert released.seek(str(tmp_path), "near.json") == str(tmp_path / "b/near.json")
     assert released.seek(str(tmp_path), "deep.json") is None and released.seek(str(tmp_path), "x.json") is None
+
+
+# --- nocaps
+
+
+def nocaps_release(folder: Path) -> Path:
+    """As nocaps.org gives them out, of four photographs."""
+    domains = ("in-domain", "near-domain", "near-domain", "out-domain")
+    images = [
+        {"id": n, "file_name": f"{n:016x}.jpg", "domain": d, "height": 9, "width": 9} for n, d in enumerate(domains)
+    ]
+    said = [{"image_id": n % 4, "id": n, "caption": f" A thing, told for time {n}. "} for n in range(8)]
+    (folder / "nocaps_val_4500_captions.json").write_text(json.dumps({"images": images, "annotations": said}))
+    hidden = [{key: value for key, value in image.items() if key != "domain"} for image in images]
+    (folder / "nocaps_test_image_info.json").write_text(json.dumps({"images": hidden}))
+    touch(*(folder / "val" / image["file_name"] for image in images))
+    return folder
+
+
+def test_nocaps_has_ten_captions_and_a_domain(tmp_path):
+    folder = nocaps_release(tmp_path)
+    records = read(f"nocaps:{folder}", split="val", images=str(folder / "val"))
+    assert [record.fields["domain"] for record in records] == ["in-domain", "near-domain", "near-domain", "out-domain"]
+    assert records[1].captions == ("A thing, told for time 1.", "A thing, told for time 5.")
+    assert records[3].image is not None and records[3].image.name == f"{3:016x}.jpg"
+    kept_back = read(f"nocaps:{folder}", split="test")
+    assert [(record.captions, record.fields["domain"]) for record in kept_back] == [((), None)] * 4
+    assert read(f"nocaps:{folder}/nocaps_val_4500_captions.json") == read(f"nocaps:{folder}", split="val")
+    (tmp_path / "val.json").write_text('{"annotations": []}')
+    assert "NoCaps' images" in refusal(f"nocaps:{tmp_path}/val.json")
+    assert "expected a split among val, test" in refusal(f"nocaps:{folder}", split="train")
+
+
+def test_captions_of_several_domains_are_scored_in_each(tmp_path):
+    folder = nocaps_release(tmp_path)
+    captioning = task("captioning")
+    asked = list(captioning.questions(read(f"nocaps:{folder}", split="val", images=str(folder / "val"))))
+    answers = ["a thing told for time 0", "a thing told for time 1", "something else", "a thing told for time 3"]
+    scored = captioning.score(asked, answers).corpus
+    assert {name for name in scored if name.startswith("cider_")} == {
+        "cider_in-domain",
+        "cider_near-domain",
+        "cider_out-domain",
+    }
+    near = captioning.score(asked[1:3], answers[1:3]).corpus
+    assert scored["cider_near-domain"] == near["cider"] and "cider_near-domain" not in near

@@ -38,6 +38,7 @@ READERS = {
     "vqa2": "imageless.data.vqa2",
     "vqae": "imageless.data.vqae",
     "visualnews": "imageless.data.visualnews",
+    "nocaps": "imageless.data.nocaps",
     "reviews": "imageless.data.reviews",
     "book": "imageless.data.book",
 }

@@ -11,12 +11,12 @@ BLEU and ROUGE-L beside it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
 from imageless.records import Example, Record
-from imageless.tasks.base import Defaults, captions_scored
+from imageless.tasks.base import Defaults, Scored, captions_scored
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,17 @@ def questions(records: Iterable[Record]) -> Iterator[Example]:
     """What is asked when a split is evaluated: every picture that has references, once."""
     for record in records:
         if record.image is not None and record.captions:
-            yield Example(record.key, record.captions, "", record.captions, record.image)
+            domain = record.fields.get("domain") or ""
+            yield Example(record.key, record.captions, "", record.captions, record.image, group=domain)
 
 
-score = captions_scored
+def score(asked: Sequence[Example], answers: Sequence[str]) -> Scored:
+    """The usual scores; where pictures are of several domains also each domain's CIDEr-D, scored as a corpus of its own."""
+    scored = captions_scored(asked, answers)
+    domains = sorted({example.group for example in asked})
+    corpus = dict(scored.corpus)
+    for domain in domains if len(domains) > 1 else ():
+        here = [(example, answer) for example, answer in zip(asked, answers, strict=True) if example.group == domain]
+        alone = captions_scored([example for example, _ in here], [answer for _, answer in here])
+        corpus[f"cider_{domain or 'other'}"] = alone.corpus["cider"]
+    return Scored(corpus, scored.items)
