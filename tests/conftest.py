@@ -29,6 +29,7 @@ SEAMS = ("models", "adapters", "vectors", "draws", "encoders")
 install_import_hook([f"imageless.{name}" for name in SEAMS], "beartype.beartype")
 
 SHARED = Path(__file__).parents[1].parent / "shared/data"
+LONGEST = ("test_paper_recipes.py", "test_reproduce.py")  # minutes each: begun last, they would be waited for alone
 COLOURS = ("red", "blue", "green", "black", "white", "yellow")
 ANIMALS = ("dog", "cat", "bird", "fish", "horse")
 PLACES = ("in the snow", "on a beach")
@@ -38,6 +39,11 @@ def sentence(number: int) -> str:
     """One of 60 sentences."""
     colour, rest = COLOURS[number % 6], number // 6
     return f"A {colour} {ANIMALS[rest % 5]} {PLACES[rest // 5 % 2]}."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True, scope="session")

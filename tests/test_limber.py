@@ -277,6 +277,7 @@ def test_examples_are_train_questions_drawn_by_seed():
 def test_only_a_frozen_language_model_is_asked_what_it_never_learned(imageless, tmp_path, run, reader):
     told = ("world:vqa", "--limit", 4, "--shots", 1, "--device", "cpu", "--out", tmp_path / "scores")
     assert "--shots: expected a run of --model limber" in imageless("evaluate", run, *told).complaint
+    assert "at least 0 examples" in imageless("evaluate", reader, *told[:3], "--shots", -1, *told[5:]).complaint
     many = (*told[:3], "--shots", 20, *told[5:])
     assert "--shots: expected at most 384 tokens" in imageless("evaluate", reader, *many).complaint
     assert (

@@ -22,7 +22,6 @@ LEAST = {
     "prefix": 1,
     "beams": 1,
     "n_best": 1,
-    "shots": 0,
     "captions": 1,
     "word_least": 1,
     "word_most": 1,

@@ -83,6 +83,10 @@ def _examples(
 ) -> tuple[list[Example], np.ndarray]:
     """Train questions that are shown, and for each question which of them: (asked, shots)."""
     shots = options.shots or 0
+    if shots < 0:
+        raise InputError(
+            f"--shots: expected at least 0 examples, got {shots}; leave it out to ask what the run learned"
+        )
     if not shots:
         return [], np.zeros((len(asked), 0), np.int64)
     task = tasks.task(TASK)
