@@ -173,16 +173,17 @@ def test_auto_is_a_noise_the_command_line_knows(imageless, tmp_path, album, enco
 
 def test_pictures_without_captions_take_the_place_of_noise(imageless, tmp_path, album, encoder_folder):
     told = ("train", "captioning", f"karpathy:{album}", "--encoder", encoder_folder, "--lm", "world:32x1", "--steps", 2)
-    told = (*told, "--setting", "single", "--device", "cpu")
+    told = (*told, "--device", "cpu")
     photos = f"images:{album.parent}"
     imageless("embed", f"karpathy:{album}", "--encoder", encoder_folder, "--of", "text", "--out", tmp_path / "table")
     told = (*told, "--vectors", tmp_path / "table")
     seen = imageless(*told, "--noise", "auto", "--unpaired", photos, "--out", tmp_path / "run")
     assert "learned from 24 pictures how they lie beside the sentences nearest to them" in seen.err
-    assert json.loads((tmp_path / "run/config.json").read_text())["noise"] == 0.0
-    again = ("--noise", 0, "--adapter", tmp_path / "run/unpaired", "--out", tmp_path / "again")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert (config["noise"], config["setting"]) == (0.0, "single")  # though pictures have several captions
+    again = ("--setting", "single", "--noise", 0, "--adapter", tmp_path / "run/unpaired", "--out", tmp_path / "again")
     assert imageless(*told, *again).code == 0  # what a run keeps is an adapter like any other
-    assert imageless(*told, "--noise", 0, "--out", tmp_path / "bare").code == 0
+    assert imageless(*told, "--setting", "single", "--noise", 0, "--out", tmp_path / "bare").code == 0
     assert same(tmp_path / "run", tmp_path / "again") and not same(tmp_path / "run", tmp_path / "bare")
     assert imageless(*told, "--noise", 0.04, "--unpaired", photos, "--out", tmp_path / "both").code == 0
     assert json.loads((tmp_path / "both/config.json").read_text())["noise"] == 0.04

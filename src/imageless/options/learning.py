@@ -174,7 +174,8 @@ class TrainOptions(Source, Machine):
     """What the model is asked, {} standing for the task's own words; default: those alone, and for limber "A picture of" or
     "Q: {} A:"."""
     setting: Literal["single", "multiple"] | None = None
-    """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several."""
+    """Captioning: a caption is its own target, or the other captions of its scene are; default: multiple where there are several,
+    single with --unpaired."""
     noise: float | Literal["auto"] | None = None
     """w, the standard deviation of the noise in each dimension, or auto: chosen from the text; default: the value kept with
     the encoder, or none with --unpaired."""

@@ -79,7 +79,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         resume = options.resume or not processes.is_main_process
         expect_free(out, options.overwrite, resume)
         asked = tasks.task(task)
-        records, setting = asked.choose(_records(sources, asked.LEARNED, options), options.setting)
+        wished = options.setting or (getattr(asked, "UNPAIRED", None) if options.unpaired else None)
+        records, setting = asked.choose(_records(sources, asked.LEARNED, options), wished)
         defaults: tasks.Defaults = asked.defaults(setting)
         packed = pack(asked.examples(records, setting, on), _case(options), on)
         if not len(packed):

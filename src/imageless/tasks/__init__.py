@@ -24,6 +24,7 @@ def task(name: str) -> ModuleType:
 
     LEARNED, ASKED      what it wants of a source that has several things to tell, while learning and when asked
     NEEDS               what it needs, in words
+    UNPAIRED            the setting that suits --unpaired, where a task has settings
     defaults(setting), choose(records, setting), examples(records, setting, on), questions(records), score(asked, answers)
     """
     if name not in TASKS:

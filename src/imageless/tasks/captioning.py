@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 LEARNED = ASKED = "captions"
 NEEDS = "captions"
 Setting = Literal["single", "multiple"]
+UNPAIRED: Setting = (
+    "single"  # with --unpaired: a picture drawn for a sentence is one of that sentence, not of its scene's others
+)
 LOOKED_AT = 1000  # records by which the setting is chosen when none is named
 BATCH = {"single": 128, "multiple": 32}  # inputs; a scene's input comes with about four targets (close @ 80f8db0)
 
