@@ -21,6 +21,7 @@ from imageless.models.limber import Limber
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.records import Example
 from imageless.stages import few_shot
+from imageless.stages import train as training
 from imageless.stages.predict import Predictor
 from imageless.stages.train import train
 from imageless.tokens import encode
@@ -137,11 +138,31 @@ def test_only_the_map_learns(imageless, tmp_path, told_to_learn, lm, encoder_fol
     assert (config.model, config.on, config.asked, config.places) == ("limber", "images", "A picture of", 16)
 
 
-def test_a_stopped_training_goes_on_and_a_run_answers(imageless, tmp_path, told_to_learn, album):
-    assert imageless(*told_to_learn, "--out", tmp_path / "whole", "--save-every", 3).code == 0
-    assert imageless(*told_to_learn, "--out", tmp_path / "again", "--accumulate", 2).code == 0
-    one, other = (load_file(tmp_path / name / "model.safetensors")["weight"] for name in ("whole", "again"))
+def test_a_stopped_training_goes_on_to_the_same_map(imageless, tmp_path, told_to_learn, monkeypatch):
+    told = (*told_to_learn, "--save-every", 3)
+    assert imageless(*told, "--out", tmp_path / "whole").code == 0
+    real, calls = training._Learning.loss, iter(range(4))
+
+    def stop(self, *arguments: object) -> torch.Tensor:
+        next(calls)  # the fifth call finds nothing
+        return real(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Learning, "loss", stop)
+        with pytest.raises(StopIteration):
+            imageless(*told, "--out", tmp_path / "parts")
+    assert imageless(*told, "--out", tmp_path / "parts", "--resume").code == 0
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_batch_in_pieces_teaches_the_same_and_the_run_answers(imageless, tmp_path, told_to_learn, album):
+    assert imageless(*told_to_learn, "--out", tmp_path / "whole").code == 0
+    assert imageless(*told_to_learn, "--out", tmp_path / "pieces", "--accumulate", 2).code == 0
+    one, other = (load_file(tmp_path / name / "model.safetensors")["weight"] for name in ("whole", "pieces"))
     assert torch.allclose(one, other, atol=1e-5)
+    card = (tmp_path / "whole/README.md").read_text()
+    assert "LiMBeR" in card and "CLOSE" not in card and "learned from image vectors" in card
     said = imageless("caption", tmp_path / "whole", album.parent / "000.png", "--device", "cpu", "--json").json
     assert "\n" not in said["results"][0]["text"] and said["results"][0]["score"] < 0
     scored = imageless(
@@ -276,6 +297,8 @@ def test_examples_are_train_questions_drawn_by_seed():
 
 def test_only_a_frozen_language_model_is_asked_what_it_never_learned(imageless, tmp_path, run, reader):
     told = ("world:vqa", "--limit", 4, "--shots", 1, "--device", "cpu", "--out", tmp_path / "scores")
+    alone = ("--limit", 4, "--blind", "--device", "cpu", "--out", tmp_path / "scores")
+    assert "--blind: expected --shots" in imageless("evaluate", reader, "world", *alone).complaint
     assert "--shots: expected a run of --model limber" in imageless("evaluate", run, *told).complaint
     assert "at least 0 examples" in imageless("evaluate", reader, *told[:3], "--shots", -1, *told[5:]).complaint
     many = (*told[:3], "--shots", 20, *told[5:])

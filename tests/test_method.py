@@ -181,6 +181,7 @@ def test_pictures_without_captions_take_the_place_of_noise(imageless, tmp_path, 
     assert "learned from 24 pictures how they lie beside the sentences nearest to them" in seen.err
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert (config["noise"], config["setting"]) == (0.0, "single")  # though pictures have several captions
+    assert "no picture was opened" not in (tmp_path / "run/README.md").read_text()
     again = ("--setting", "single", "--noise", 0, "--adapter", tmp_path / "run/unpaired", "--out", tmp_path / "again")
     assert imageless(*told, *again).code == 0  # what a run keeps is an adapter like any other
     assert imageless(*told, "--setting", "single", "--noise", 0, "--out", tmp_path / "bare").code == 0

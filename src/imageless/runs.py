@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PICTURE_SIDE = "picture_side.safetensors"
-COPIED = (
-    1_000_000_000  # a frozen language model of at most so many weights comes with the run; a larger one is only named
-)
+COPIED = 1_000_000_000  # weights of a frozen language model that come with the run; a larger one is only named
 LEARNED_FROM = {
     "text": "text alone: no picture was opened",
     "images": "image vectors (the upper bound)",
@@ -210,13 +208,23 @@ def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
 
 def _card(config: RunConfig) -> str:
     """The model card."""
-    learned = LEARNED_FROM[config.on]
-    encoder = config.encoder
+    learned, limber = LEARNED_FROM[config.on], config.model == "limber"
+    encoder, unpaired = config.encoder, config.options.get("unpaired")
+    if config.on == "text" and unpaired:
+        learned = f"text, and from pictures without captions (`{unpaired}`) how pictures lie beside it"
+    if config.on == "images" and limber:
+        learned = "image vectors"
     setting = f" ({config.setting})" if config.setting else ""
     start = f", learning on from `{config.start}`" if config.start else ""
+    if limber:
+        shape = f"`{config.lm}`, left as it is, behind a linear map to {config.places if config.places > 1 else config.prefix} embeddings"
+        method, tags = "LiMBeR, arXiv:2209.15162", "limber"
+    else:
+        shape = f"`{config.lm}` with a prefix of {config.prefix}"
+        method, tags = "CLOSE, arXiv:2211.09778", "text-only-training, close"
     return f"""---
 library_name: imageless
-tags: [image-captioning, text-only-training, close]
+tags: [image-captioning, {tags}]
 pipeline_tag: image-to-text
 ---
 
@@ -226,7 +234,7 @@ pipeline_tag: image-to-text
 |---|---|
 | task | {config.task}{setting} |
 | encoder (frozen, not included) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
-| language model | `{config.lm}` with a prefix of {config.prefix}{start} |
+| language model | {shape}{start} |
 | noise w | {config.noise} |
 | data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |
 | final loss | {config.final.get("loss", float("nan")):.3f} |
@@ -235,5 +243,5 @@ pipeline_tag: image-to-text
 imageless caption THIS_FOLDER photo.jpg
 ```
 
-Method: CLOSE, arXiv:2211.09778.
+Method: {method}.
 """

@@ -128,7 +128,7 @@ def train(
     options: Annotated[TrainOptions, Flat] = TrainOptions(),
     json: AsJson = False,
 ) -> None:
-    """Train a model for TASK on sentences; no picture is opened.
+    """Train a model for TASK on sentences; no picture is opened unless --on images, --unpaired or --model limber asks for it.
 
     TASK is captioning, entailment, vqa, news or style; language trains a causal language model on text.
 

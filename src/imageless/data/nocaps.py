@@ -1,7 +1,7 @@
 """NoCaps: photographs of things that captions of COCO never name, in three domains.
 
     {"images": [{"id": 0, "file_name": "0013ea2087020901.jpg", "domain": "near-domain", "open_images_id": "0013ea2087020901", ...}],
-     "annotations": [{"image_id": 0, "id": 0, "caption": "A baby is standing in front of a house."}, ...]}
+     "annotations": [{"image_id": 0, "id": 0, "caption": "..."}, ...]}
 
     nocaps_val_4500_captions.json from nocaps.org/download; its photographs are Open Images' validation set
     imageless evaluate RUN nocaps:nocaps_val_4500_captions.json --images val --split val --out scores

@@ -131,10 +131,14 @@ def load_frozen(
     model, tokenizer = _existing(spec, window, dtype)
     written: Any = tokenizer("")["input_ids"]
     _, end = start_and_end(tokenizer)
-    if (Path(spec) / MADE).is_file():
-        line: Any = tokenizer.convert_tokens_to_ids(LINE_END)
-        end = end if line == tokenizer.unk_token_id or line is None else line
-    return model, tokenizer, written[0] if written else None, end
+    line = line_end(tokenizer) if (Path(spec) / MADE).is_file() else None
+    return model, tokenizer, written[0] if written else None, end if line is None else line
+
+
+def line_end(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token of a line feed, in a vocabulary that has one for it."""
+    line: Any = tokenizer.convert_tokens_to_ids(LINE_END)
+    return None if line == tokenizer.unk_token_id else line
 
 
 def start_and_end(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

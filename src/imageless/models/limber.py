@@ -16,20 +16,17 @@ LiMBeR, arXiv:2209.15162 section 3; released code: limber.py, image_prefix.py of
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from imageless.models.close import Generated
+from imageless.models.causal import IGNORED
+from imageless.models.reader import Generated, Reader
 
-IGNORED = -100
 
-
-class Limber(nn.Module):
+class Limber(Reader):
     """A linear map in front of a frozen causal language model.
 
     `start` and `end` are the tokens a text begins with, if any, and a caption ends with.
@@ -41,7 +38,7 @@ class Limber(nn.Module):
         self, lm: PreTrainedModel, dim: int, length: int = 4, places: int = 1, start: int | None = None, end: int = 0
     ):
         super().__init__()
-        self.lm: Any = lm.eval().requires_grad_(False)  # transformers' generation mixin defies static types
+        self.lm = lm.eval().requires_grad_(False)
         embeddings: Tensor = self.lm.get_input_embeddings().weight
         width = embeddings.shape[1]
         self.places, self.length, self.start, self.end = places, length if places == 1 else 1, start, end
@@ -102,97 +99,40 @@ class Limber(nn.Module):
         """What stands before the words that are to be said, embedded, with its mask; padding goes in front."""
         return self.turns(vectors[:, None], prompts[:, None], prompt_mask[:, None])
 
-    def forward(
+    def losses(
         self,
-        vectors: Float[Tensor, "batch dim"],
-        prompts: Int[Tensor, "batch words"],
-        prompt_mask: Int[Tensor, "batch words"],
-        targets: Int[Tensor, "targets length"],
-        owners: Int[Tensor, " targets"],
-    ) -> Float[Tensor, ""]:
-        """Summed cross entropy of the target tokens; -100 is padding, `owners` names each target's input."""
-        return self._losses(*self.read(vectors, prompts, prompt_mask), targets, owners).sum()
-
-    @torch.no_grad()
-    def rank(
-        self,
-        vectors: Float[Tensor, "batch dim"],
-        prompts: Int[Tensor, "batch words"],
-        prompt_mask: Int[Tensor, "batch words"],
-        choices: Int[Tensor, "choices length"],
-    ) -> Float[Tensor, "batch choices"]:
-        """Log probability of each choice as the answer to each input."""
-        before, mask = self.read(vectors, prompts, prompt_mask)
-        owners = torch.arange(len(vectors), device=vectors.device).repeat_interleave(len(choices))
-        losses = self._losses(before, mask, choices.repeat(len(vectors), 1), owners)
-        return -losses.sum(-1).unflatten(0, (-1, len(choices)))
-
-    def _losses(
-        self,
-        before: Float[Tensor, "batch read width"],
+        hidden: Float[Tensor, "batch read width"],
         mask: Int[Tensor, "batch read"],
         targets: Int[Tensor, "targets length"],
         owners: Int[Tensor, " targets"],
     ) -> Float[Tensor, "targets length"]:
-        """Cross entropy of every target token, 0 at padding."""
         words = self.lm.get_input_embeddings()(targets.clamp(min=0))
         whole = torch.cat([mask[owners], torch.ones_like(targets)], dim=1)
         logits = self.lm(
-            inputs_embeds=torch.cat([before[owners], words], dim=1),
+            inputs_embeds=torch.cat([hidden[owners], words], dim=1),
             attention_mask=whole,
             position_ids=_positions(whole),
             use_cache=False,
-        ).logits[:, before.shape[1] - 1 : -1]
+        ).logits[:, hidden.shape[1] - 1 : -1]
         return F.cross_entropy(logits.mT.float(), targets, ignore_index=IGNORED, reduction="none")
-
-    @torch.no_grad()
-    def generate(
-        self,
-        vectors: Float[Tensor, "batch dim"],
-        prompts: Int[Tensor, "batch words"],
-        prompt_mask: Int[Tensor, "batch words"],
-        beams: int = 5,
-        n_best: int = 1,
-        longest: int = 32,
-        length_penalty: float = 0.0,
-    ) -> Generated:
-        """Beam search; beams are compared by log probability / length ** `length_penalty`."""
-        return self.say(*self.read(vectors, prompts, prompt_mask), beams, n_best, longest, length_penalty)
 
     @torch.no_grad()
     def say(
         self,
-        before: Float[Tensor, "batch read width"],
+        hidden: Float[Tensor, "batch read width"],
         mask: Int[Tensor, "batch read"],
         beams: int = 5,
         n_best: int = 1,
         longest: int = 32,
         length_penalty: float = 0.0,
     ) -> Generated:
-        """What follows on what was read."""
         pad = self.lm.config.pad_token_id if self.lm.config.pad_token_id is not None else self.end
-        out = self.lm.generate(
-            inputs_embeds=before,
-            attention_mask=mask,
-            num_beams=beams,
-            num_return_sequences=n_best,
-            max_new_tokens=longest,
-            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
-            do_sample=False,
-            eos_token_id=self.end,
-            pad_token_id=pad,
-            output_scores=True,
-            return_dict_in_generate=True,
-        )
+        told = {"inputs_embeds": hidden, "attention_mask": mask, "eos_token_id": self.end, "pad_token_id": pad}
+        out = self._search(beams, n_best, longest, length_penalty, **told)
         ids = out.sequences.unflatten(0, (-1, n_best))  # (batch, n_best, length): what was read is not among it
         ended = ids == self.end
         said = ended.cumsum(-1) - ended.long() == 0
-        ids = ids.masked_fill(~said | ended, pad)
-        if beams > 1:
-            compared = out.sequences_scores.unflatten(0, (-1, n_best))
-            return Generated(ids, compared * said.sum(-1) ** length_penalty)
-        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
-        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))
+        return self._generated(out, ids.masked_fill(~said | ended, pad), said, beams, length_penalty)
 
 
 def _positions(mask: Int[Tensor, "batch read"]) -> Int[Tensor, "batch read"]:

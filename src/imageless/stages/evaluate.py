@@ -51,6 +51,8 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         from imageless.stages import classify
 
         return classify.evaluate(str(run), sources, out, options)
+    if options.blind and options.shots is None:
+        raise InputError("--blind: expected --shots with it; a run that is blind by itself learned with --on nothing")
     expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
     task = tasks.task(predictor.config.task if options.shots is None else few_shot.TASK)

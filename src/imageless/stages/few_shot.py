@@ -18,7 +18,7 @@ from torch import Tensor
 
 from imageless import data, draws, tasks
 from imageless.errors import InputError
-from imageless.models.causal import LINE_END
+from imageless.models import causal
 from imageless.models.limber import Limber
 from imageless.options import EvaluateOptions
 from imageless.records import Example
@@ -63,11 +63,11 @@ def answers(
     longest = tasks.task(TASK).defaults(None).longest_target
     for start in range(0, len(asked), options.batch_size):
         some = np.arange(start, min(start + options.batch_size, len(asked)))
-        vectors = table.unit(rows[some])[:, None]
+        vectors = predictor.seen(table.unit(rows[some]))[:, None]
         if pictures is not None:
             names = [example.image.name for example in shown if example.image]
             seen = pictures.unit(pictures.rows(names[number] for number in drawn[some].ravel().tolist()))
-            vectors = torch.cat([seen.unflatten(0, drawn[some].shape), vectors], dim=1)
+            vectors = torch.cat([predictor.seen(seen).unflatten(0, drawn[some].shape), vectors], dim=1)
         words = [[*_rows(told, drawn[row]), *_rows(questions, np.array([row]))] for row in some]
         ids, mask = (tensor.to(predictor.device) for tensor in _padded(words))
         read = model.turns(vectors.to(predictor.device, model.dtype), ids, mask, options.blind)
@@ -113,11 +113,9 @@ def _rows(texts: Ragged, rows: np.ndarray) -> list[np.ndarray]:
 
 def _line_end(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """What ends a turn."""
-    line: Any = tokenizer.convert_tokens_to_ids(LINE_END)
-    if line is not None and line != tokenizer.unk_token_id:
-        return [line]
-    ids: Any = tokenizer("\n", add_special_tokens=False)["input_ids"]
-    return ids
+    line = causal.line_end(tokenizer)
+    written: Any = tokenizer("\n", add_special_tokens=False)["input_ids"]
+    return written if line is None else [line]
 
 
 def _expect_room(tokens: int, model: Limber) -> None:

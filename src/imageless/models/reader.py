@@ -1,0 +1,125 @@
+"""What CLOSE and LiMBeR share: a vector and a prompt are read, and words are said, scored or ranked on what was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The best sequences for each input, best first: (batch, n_best, length) ids and the log probabilities of their words."""
+
+    ids: Int[Tensor, "batch n_best length"]
+    scores: Float[Tensor, "batch n_best"]
+
+
+class Reader(nn.Module):
+    """A language model that reads vectors; how it reads (`read`) and what words cost it (`losses`) is its own."""
+
+    lm: Any  # transformers' generation mixin defies static types
+
+    def read(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+    ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
+        """What stands for the vector and the prompt, with its mask."""
+        raise NotImplementedError
+
+    def losses(
+        self,
+        hidden: Float[Tensor, "batch read width"],
+        mask: Int[Tensor, "batch read"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, "targets length"]:
+        """Cross entropy of every target token after what its owner has read, 0 at padding."""
+        raise NotImplementedError
+
+    def learned(self) -> nn.Module:
+        """What training changes."""
+        return self
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        targets: Int[Tensor, "targets length"],
+        owners: Int[Tensor, " targets"],
+    ) -> Float[Tensor, ""]:
+        """Summed cross entropy of the target tokens; -100 is padding, `owners` names each target's input."""
+        return self.losses(*self.read(vectors, prompts, prompt_mask), targets, owners).sum()
+
+    @torch.no_grad()
+    def rank(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        choices: Int[Tensor, "choices length"],
+    ) -> Float[Tensor, "batch choices"]:
+        """Log probability of each choice as the answer to each input."""
+        hidden, mask = self.read(vectors, prompts, prompt_mask)
+        owners = torch.arange(len(vectors), device=vectors.device).repeat_interleave(len(choices))
+        losses = self.losses(hidden, mask, choices.repeat(len(vectors), 1), owners)
+        return -losses.sum(-1).unflatten(0, (-1, len(choices)))
+
+    def generate(
+        self,
+        vectors: Float[Tensor, "batch dim"],
+        prompts: Int[Tensor, "batch words"],
+        prompt_mask: Int[Tensor, "batch words"],
+        beams: int = 5,
+        n_best: int = 1,
+        longest: int = 32,
+        length_penalty: float = 0.0,
+    ) -> Generated:
+        """Beam search; beams are compared by log probability / length ** `length_penalty`."""
+        return self.say(*self.read(vectors, prompts, prompt_mask), beams, n_best, longest, length_penalty)
+
+    def say(
+        self,
+        hidden: Float[Tensor, "batch read width"],
+        mask: Int[Tensor, "batch read"],
+        beams: int = 5,
+        n_best: int = 1,
+        longest: int = 32,
+        length_penalty: float = 0.0,
+    ) -> Generated:
+        """What follows on what was read, searched for as `generate` says."""
+        raise NotImplementedError
+
+    def _search(self, beams: int, n_best: int, longest: int, length_penalty: float, **told: Any) -> Any:
+        """transformers' search."""
+        return self.lm.generate(
+            num_beams=beams,
+            num_return_sequences=n_best,
+            max_new_tokens=longest,
+            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+            **told,
+        )
+
+    def _generated(
+        self,
+        out: Any,
+        ids: Int[Tensor, "batch n_best length"],
+        said: Bool[Tensor, "batch n_best length"],
+        beams: int,
+        length_penalty: float,
+    ) -> Generated:
+        """The sequences with the log probability of what was `said`, undivided by the length that beams are compared by."""
+        if beams > 1:
+            compared = out.sequences_scores.unflatten(0, ids.shape[:2])
+            return Generated(ids, compared * said.sum(-1) ** length_penalty)
+        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
+        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))
