@@ -128,8 +128,11 @@ def test_only_the_map_learns(imageless, tmp_path, told_to_learn, lm, encoder_fol
     before = load_file(encoder_folder / "model.safetensors")
     assert imageless(*told_to_learn, "--out", tmp_path / "run").code == 0
     learned, frozen = load_file(tmp_path / "run/model.safetensors"), load_file(tmp_path / "run/lm/model.safetensors")
-    assert {name: tuple(weight.shape) for name, weight in learned.items()} == {"weight": (32, 256), "bias": (32,)}
-    assert learned["bias"].abs().max() > 0  # it was nought
+    assert {name: tuple(weight.shape) for name, weight in learned.items()} == {
+        "project.weight": (32, 256),
+        "project.bias": (32,),
+    }
+    assert learned["project.bias"].abs().max() > 0  # it was nought
     kept = load_file(lm / "model.safetensors")
     assert frozen.keys() == kept.keys() and all(torch.equal(frozen[name], kept[name]) for name in kept)
     after = load_file(encoder_folder / "model.safetensors")
@@ -159,7 +162,7 @@ def test_a_stopped_training_goes_on_to_the_same_map(imageless, tmp_path, told_to
 def test_a_batch_in_pieces_teaches_the_same_and_the_run_answers(imageless, tmp_path, told_to_learn, album):
     assert imageless(*told_to_learn, "--out", tmp_path / "whole").code == 0
     assert imageless(*told_to_learn, "--out", tmp_path / "pieces", "--accumulate", 2).code == 0
-    one, other = (load_file(tmp_path / name / "model.safetensors")["weight"] for name in ("whole", "pieces"))
+    one, other = (load_file(tmp_path / name / "model.safetensors")["project.weight"] for name in ("whole", "pieces"))
     assert torch.allclose(one, other, atol=1e-5)
     card = (tmp_path / "whole/README.md").read_text()
     assert "LiMBeR" in card and "CLOSE" not in card and "learned from image vectors" in card
@@ -203,7 +206,7 @@ def test_a_run_learns_on_with_its_map_alone(imageless, tmp_path, told_to_learn, 
     assert imageless(*words, "--out", tmp_path / "first").code == 0
     words[words.index("--lm") + 1] = tmp_path / "first"
     assert imageless(*words, "--out", tmp_path / "second").code == 0
-    first, second = (load_file(tmp_path / name / "model.safetensors")["weight"] for name in ("first", "second"))
+    first, second = (load_file(tmp_path / name / "model.safetensors")["project.weight"] for name in ("first", "second"))
     assert not torch.equal(first, second)
     kept = load_file(tmp_path / "second/lm/model.safetensors")
     assert all(torch.equal(kept[name], weight) for name, weight in load_file(lm / "model.safetensors").items())

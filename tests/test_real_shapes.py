@@ -137,8 +137,8 @@ def test_limber_s_shapes_from_train_to_evaluate(imageless, tmp_path, gpt_j, own_
     trained = imageless(*told, "--steps", 2, "--batch-size", 2, "--dtype", "bfloat16", "--out", tmp_path / "run")
     assert trained.code == 0, trained.err
     assert {name: tuple(weight.shape) for name, weight in load_file(tmp_path / "run/model.safetensors").items()} == {
-        "weight": (4096, channels),
-        "bias": (4096,),
+        "project.weight": (4096, channels),
+        "project.bias": (4096,),
     }
     assert json.loads((tmp_path / "run/config.json").read_text())["places"] == places
     scored = imageless("evaluate", tmp_path / "run", data, "--beams", 1, "--out", tmp_path / "scores", *CPU)

@@ -20,6 +20,7 @@ LEAST = {
     "save_every": 1,
     "validate_every": 1,
     "prefix": 1,
+    "bottleneck": 1,
     "beams": 1,
     "n_best": 1,
     "captions": 1,
@@ -41,7 +42,7 @@ LEAST = {
 }
 WORDS = {"noise": ("auto",)}  # that stand for a number
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
-ABOVE_ZERO = ("epochs", "learning_rate", "clip", "temperature")
+ABOVE_ZERO = ("epochs", "learning_rate", "encoder_rate", "clip", "temperature")
 
 
 def check(options: object) -> None:

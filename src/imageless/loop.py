@@ -81,7 +81,8 @@ class Job(Protocol):
     """What a stage hands to the loop.
 
     A job whose parts' losses depend on each other may also have `look_ahead(model, batches, parts)`, which is shown all of
-    this process's parts of a step before the first of them is asked for its loss.
+    this process's parts of a step before the first of them is asked for its loss. One whose weights do not all learn at the
+    same rate may have `slower`, by name the share of it at which they do.
     """
 
     @property
@@ -132,7 +133,11 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
     accelerator = Accelerator(cpu="cpu" in str(processes(options.device).device), mixed_precision=_precision(options))
     named = {name: weight for name, weight in job.model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(
-        named.values(), options.learning_rate, options.betas, weight_decay=options.weight_decay, fused=True
+        _groups(named, getattr(job, "slower", {})),
+        options.learning_rate,
+        options.betas,
+        weight_decay=options.weight_decay,
+        fused=True,
     )
     kept = {name: buffer for name, buffer in job.model.named_buffers() if buffer is not None}
     start, seconds = _restore(folder, named, kept, optimizer)
@@ -158,7 +163,7 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
                 upcoming = ahead.submit(lambda step=step: [job.batch(step + 1, part) for part in parts])
             torch.manual_seed(draws.key(options.seed, "dropout", step, accelerator.process_index))
             for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * factor(step, options)
+                group["lr"] = options.learning_rate * factor(step, options) * group["share"]
             total = torch.zeros((), device=accelerator.device)
             batches = [
                 {n: tensor.to(accelerator.device, non_blocking=True) for n, tensor in b.items()} for b in batches
@@ -181,7 +186,7 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
             if done % LOG_EVERY == 0 or done in (1, options.steps):
                 loss_value = float(accelerator.reduce(total, "sum"))  # pyright: ignore[reportArgumentType]
                 _expect_finite(loss_value, done, folder)
-                logged.write({"step": done, "loss": loss_value, "lr": optimizer.param_groups[0]["lr"]})
+                logged.write({"step": done, "loss": loss_value, "lr": options.learning_rate * factor(step, options)})
             bar.advance(note=f"loss {loss_value:.3f}")
             if options.validate_every and (done % options.validate_every == 0 or done == options.steps):
                 model.eval()
@@ -195,6 +200,15 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
     model.eval()
     accelerator.free_memory()
     return Result(options.steps, time.monotonic() - began, loss_value)
+
+
+def _groups(named: dict[str, nn.Parameter], slower: dict[str, float]) -> list[dict[str, Any]]:
+    """The weights by the share of the learning rate at which they learn."""
+    shares = sorted({slower.get(name, 1.0) for name in named})
+    return [
+        {"share": share, "params": [weight for name, weight in named.items() if slower.get(name, 1.0) == share]}
+        for share in shares
+    ]
 
 
 def expect_same(folder: Path, asked: dict[str, Any]) -> None:

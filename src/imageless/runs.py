@@ -3,13 +3,14 @@
 RUN/config.json          format version, task, encoder, options, data, final loss; written last
 RUN/model.safetensors    what was learned: prefix and language model (close), or the map (limber)
 RUN/picture_side.safetensors    only where pictures are moved too (adapter standardize)
+RUN/encoder.safetensors  only where the encoder's image network learned along (train --tune-encoder)
 RUN/lm/                  the language model's config and tokenizer; a frozen one's weights too, unless it is large
 RUN/log.jsonl, tensorboard/, README.md
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PICTURE_SIDE = "picture_side.safetensors"
+IMAGE_NETWORK = "encoder.safetensors"
 COPIED = 1_000_000_000  # weights of a frozen language model that come with the run; a larger one is only named
 LEARNED_FROM = {
     "text": "text alone: no picture was opened",
@@ -69,6 +71,8 @@ class RunConfig:
     start_token: int | None = None
     end_token: int | None = None
     """What a text begins with and an answer ends with: limber."""
+    bottleneck: int | None = None
+    """How much narrower than the model the bottlenecks behind its attentions are, if it has any: limber."""
     prompts: list[str] = field(default_factory=list)
     """The names it can be prompted with, where those are all: voices."""
     start: str | None = None
@@ -83,10 +87,12 @@ def save(
     tokenizer: PreTrainedTokenizerBase,
     config: RunConfig,
     picture_side: Standardize | None = None,
+    image_network: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write weights, language model config, tokenizer and card; config.json comes last and makes the folder a run.
 
-    `picture_side` is what pictures go through, where sentences went through its other half.
+    `picture_side` is what pictures go through, where sentences went through its other half; `image_network` what has
+    learned of the encoder, by name.
     """
     from safetensors.torch import save_file
 
@@ -98,6 +104,9 @@ def save(
         save_file(weights, folder / "model.safetensors")
         if picture_side is not None:
             save_file(dict(picture_side.named_buffers()), folder / PICTURE_SIDE)
+        if image_network:
+            seeing = {name: weight.detach().contiguous().cpu() for name, weight in image_network.items()}
+            save_file(seeing, folder / IMAGE_NETWORK)
         if learned is not model and model.lm.num_parameters() <= COPIED:
             model.lm.save_pretrained(folder / "lm")
         model.lm.config.save_pretrained(folder / "lm")
@@ -178,7 +187,7 @@ def _limber(folder: Path, config: RunConfig) -> Limber:
     with nullcontext() if kept or Path(config.lm).is_dir() else from_hub(config.lm):
         lm = AutoModelForCausalLM.from_pretrained(folder / "lm" if kept else config.lm, dtype=torch.float32)
     end = config.end_token or 0
-    return Limber(lm, config.encoder.dim, config.prefix, config.places, config.start_token, end)
+    return Limber(lm, config.encoder.dim, config.prefix, config.places, config.start_token, end, config.bottleneck)
 
 
 def picture_side(folder: Path) -> Callable[[Tensor], Tensor]:
@@ -197,6 +206,17 @@ def picture_side(folder: Path) -> Callable[[Tensor], Tensor]:
         raise InputError(f"the run {folder} is damaged ({error}); train it again or fetch it anew") from None
 
 
+def image_network(folder: Path) -> dict[str, Tensor]:
+    """What has learned of the run's encoder, by name; nothing of most."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(folder / IMAGE_NETWORK) if (folder / IMAGE_NETWORK).is_file() else {}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"the run {folder} is damaged ({error}); train it again or fetch it anew") from None
+
+
 def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
     """Refuse an encoder other than the one the run was trained with."""
     if (encoder.fingerprint, encoder.dim) != (config.encoder.fingerprint, config.encoder.dim):
@@ -210,6 +230,7 @@ def _card(config: RunConfig) -> str:
     """The model card."""
     learned, limber = LEARNED_FROM[config.on], config.model == "limber"
     encoder, unpaired = config.encoder, config.options.get("unpaired")
+    kept = "its image network learned along" if config.options.get("tune_encoder") else "frozen, not included"
     if config.on == "text" and unpaired:
         learned = f"text, and from pictures without captions (`{unpaired}`) how pictures lie beside it"
     if config.on == "images" and limber:
@@ -217,7 +238,11 @@ def _card(config: RunConfig) -> str:
     setting = f" ({config.setting})" if config.setting else ""
     start = f", learning on from `{config.start}`" if config.start else ""
     if limber:
-        shape = f"`{config.lm}`, left as it is, behind a linear map to {config.places if config.places > 1 else config.prefix} embeddings"
+        within = f" and with bottlenecks {config.bottleneck} times narrower" if config.bottleneck else ""
+        shape = (
+            f"`{config.lm}`, left as it is, behind a linear map to "
+            f"{config.places if config.places > 1 else config.prefix} embeddings{within}"
+        )
         method, tags = "LiMBeR, arXiv:2209.15162", "limber"
     else:
         shape = f"`{config.lm}` with a prefix of {config.prefix}"
@@ -233,7 +258,7 @@ pipeline_tag: image-to-text
 | | |
 |---|---|
 | task | {config.task}{setting} |
-| encoder (frozen, not included) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
+| encoder ({kept}) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
 | language model | {shape}{start} |
 | noise w | {config.noise} |
 | data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |

@@ -93,7 +93,6 @@ class FolderEncoder:
         self.model = DualEncoder(self.config, backbone=_backbone(self.config)).to(self.device, self.dtype)
         self.fingerprint = hashed(freeze(self.model), {})
 
-    @torch.no_grad()
     def grid(self, pixels: Tensor) -> Float[Tensor, "batch places channels"]:
         """What the image tower knows of each place."""
         body: Any = self.model.backbone
@@ -101,7 +100,6 @@ class FolderEncoder:
         extra = getattr(body, "num_prefix_tokens", 0)
         return by_place(self.model.grid(pixels.to(self.device)), channels, extra).float()
 
-    @torch.no_grad()
     def images(self, pixels: Tensor) -> Float[Tensor, "batch dim"]:
         """Raw image vectors."""
         return self.model.images(pixels.to(self.device)).float()

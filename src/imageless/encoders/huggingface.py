@@ -84,12 +84,10 @@ class HuggingFace:
         self.model = base.freeze(type(self.model)(self.model.config).to(self.device, self.model.dtype))
         self._fingerprint = None
 
-    @torch.no_grad()
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         pixels = pixels.to(self.device, self.model.dtype)
         return self.model.get_image_features(pixel_values=pixels).pooler_output.float()
 
-    @torch.no_grad()
     def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
         """What the image network knows of each place, before it pools."""
         told = self.model.vision_model(pixel_values=pixels.to(self.device, self.model.dtype))

@@ -94,11 +94,9 @@ class OpenClip:
         self.model = base.freeze(self._again().to(self.device))
         self._fingerprint = None
 
-    @torch.no_grad()
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model.encode_image(pixels.to(self.device, self.dtype), normalize=False).float()
 
-    @torch.no_grad()
     def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
         """What the image network knows of each place, before it pools."""
         told = self.model.visual.forward_intermediates(

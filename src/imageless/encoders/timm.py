@@ -73,11 +73,9 @@ class Timm:
         self.model = base.freeze(model.to(self.device, self.dtype))
         self._fingerprint = None
 
-    @torch.no_grad()  # not inference_mode: a bridge that learns may stand behind these vectors
     def images(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim"]:
         return self.model(pixels.to(self.device, self.dtype)).float()
 
-    @torch.no_grad()
     def grid(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
         """What the network knows of each place, before it pools."""
         features = self.model.forward_features(pixels.to(self.device, self.dtype))

@@ -3,8 +3,8 @@
     [start] | place 1 ... place k, each -> linear -> an embedding | embedded prompt | words
 
 A grid of k places gives k embeddings by one and the same map; a single vector gives `length` embeddings at once. Nothing but
-the map learns. Whatever the model can say of a picture the picture's vectors must therefore hold in a form that a language
-model reads as they stand.
+the map learns, and bottlenecks behind the model's attentions where they are asked for (MAGMA). Without them, whatever the
+model can say of a picture the picture's vectors must hold in a form that a language model reads as they stand.
 
 Notable:
 - A prompt's padding is moved in front, so that words go on where the prompt ends, and positions are counted without it.
@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from imageless.models.bottleneck import behind_attentions
 from imageless.models.causal import IGNORED
 from imageless.models.reader import Generated, Reader
 
@@ -29,13 +30,21 @@ from imageless.models.reader import Generated, Reader
 class Limber(Reader):
     """A linear map in front of a frozen causal language model.
 
-    `start` and `end` are the tokens a text begins with, if any, and a caption ends with.
+    `start` and `end` are the tokens a text begins with, if any, and a caption ends with; `bottleneck` is the factor by which
+    bottlenecks behind the attentions are narrower than the model, if there are to be any.
     """
 
     prompt_ends = ()
 
     def __init__(
-        self, lm: PreTrainedModel, dim: int, length: int = 4, places: int = 1, start: int | None = None, end: int = 0
+        self,
+        lm: PreTrainedModel,
+        dim: int,
+        length: int = 4,
+        places: int = 1,
+        start: int | None = None,
+        end: int = 0,
+        bottleneck: int | None = None,
     ):
         super().__init__()
         self.lm = lm.eval().requires_grad_(False)
@@ -48,6 +57,7 @@ class Limber(Reader):
         with torch.no_grad():  # entries of about one become embeddings of the usual size
             nn.init.normal_(self.project.weight, std=float(embeddings.std()) / (dim // places) ** 0.5)
             self.project.bias.zero_()
+        self.bottlenecks = behind_attentions(self.lm, width, bottleneck) if bottleneck else nn.ModuleList()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -60,8 +70,8 @@ class Limber(Reader):
         return self
 
     def learned(self) -> nn.Module:
-        """What training changes: the map."""
-        return self.project
+        """What training changes: the map, and the bottlenecks if there are any."""
+        return nn.ModuleDict({"project": self.project, "bottlenecks": self.bottlenecks})
 
     def see(self, vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch read width"]:
         """The embeddings that stand for a picture: one for each place, or `length` for one vector."""

@@ -217,6 +217,14 @@ class TrainOptions(Source, Machine):
     """Most pieces of the vocabulary of a language model from scratch; fewer pieces make its steps cheaper."""
     prefix: int = 4
     """Vectors of the language model's width that one image or text vector becomes."""
+    stream: bool = False
+    """Look at the pictures anew in each step instead of keeping their vectors: for grids too large to be kept (--on images)."""
+    tune_encoder: bool = False
+    """Let the image network learn along, as in LiMBeR's baselines (--on images); implies --stream."""
+    encoder_rate: float = 0.1
+    """Share of the learning rate at which a tuned image network learns."""
+    bottleneck: int | None = None
+    """Layers behind each attention of a frozen language model that learn (limber), narrower than it by this factor; 4 in MAGMA."""
     keep_case: bool = False
     """Leave targets as they are written instead of in lower case."""
     save_every: int = 500

@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from imageless import encoders, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
+from imageless.encoders.derived import Tuned
 from imageless.errors import InputError
 from imageless.options import PredictOptions
 from imageless.records import Picture
@@ -71,15 +73,16 @@ class Predictor:
                 f"--n-best: expected at most the {len(self.choices) or self.beams} answers looked at, got {options.n_best}; "
                 "widen the search with --beams"
             )
-        self._encoder = encoder
+        self._given, self._learned = encoder, runs.image_network(run)
 
-    @property
+    @cached_property
     def encoder(self) -> Encoder:
-        """The run's frozen encoder, loaded when it is first needed."""
-        if self._encoder is None:
-            self._encoder = encoders.load(self.config.encoder.name, self.options.device, self.options.dtype)
-        runs.expect_encoder(self.config, self._encoder)
-        return self._encoder
+        """The run's frozen encoder, loaded when it is first needed, with what has learned of it."""
+        named = self.config.encoder.name
+        given = None if self._learned else self._given  # another's is not to change
+        encoder = given or encoders.load(named, self.options.device, self.options.dtype)
+        runs.expect_encoder(self.config, encoder)
+        return Tuned(encoder, self._learned) if self._learned else encoder
 
     def expect_task(self, *names: str) -> Predictor:
         """Refuse a run that learned something else."""

@@ -1,4 +1,4 @@
-"""Stage 2: text vectors -> adapter -> language model -> a run folder. No picture is opened.
+"""Stage 2: text vectors -> adapter -> language model -> a run folder. No picture is opened, but where watching.py is asked for.
 
 The model is handed a vector and learns to say what the sentence behind it said. It cannot tell that the vector was a
 sentence; `predict` will hand it pictures.
@@ -33,7 +33,7 @@ from imageless.models.limber import Limber
 from imageless.options import TrainOptions
 from imageless.pack import Pack, pack
 from imageless.records import Record
-from imageless.stages import crossing, embed
+from imageless.stages import crossing, embed, watching
 from imageless.tokens import Ragged, encode
 from imageless.vectors import Scenes, VectorTable
 
@@ -85,7 +85,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         packed = pack(asked.examples(records, setting, on), _case(options), on)
         if not len(packed):
             raise InputError(_nothing_to_learn(sources, asked.NEEDS, setting, options))
-        frozen = encoders.load(encoder, options.device)
+        frozen = encoders.load(encoder, str(processes.device))
         torch.manual_seed(options.seed)
         start = runs.read_config(Path(lm)) if runs.is_run(lm) else None
         question = start.asked if start else _asked(task, options)
@@ -93,9 +93,10 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         packed = replace(packed, prompts=[question.replace("{}", prompt) for prompt in packed.prompts])
         model, tokenizer = _model(lm, packed, frozen, defaults, options)
         said = noise.said(packed) if options.noise == "auto" else 0.0
-        packed, table = _vectors(packed, frozen, options)
+        streamed = options.stream or options.tune_encoder
+        packed, table = (packed, None) if streamed else _vectors(packed, frozen, options)
         w = crossing.noise_std(options, frozen, defaults.noise, said)
-        adapter, picture_side = crossing.bridge(options, frozen, w)
+        adapter, picture_side = (Chain([]), None) if streamed else crossing.bridge(options, frozen, w)
         job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
@@ -109,8 +110,9 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         named = runs.EncoderName(frozen.name, frozen.fingerprint, frozen.dim)
         if options.compile and _can_compile(str(processes.device)):
             model.compile(dynamic=True)
+        watched = watching.Watching(job, frozen, packed.pictures, options) if streamed else None
         del frozen  # its vectors are on disk: the memory is the language model's now
-    result = loop.run(job, plan, work)
+    result = loop.run(watched or job, plan, work)
     final = {"loss": result.loss}
     kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
     config = runs.RunConfig(
@@ -128,7 +130,12 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         model=options.model,
         asked=question,
         **(
-            {"places": model.places, "start_token": model.start, "end_token": model.end}
+            {
+                "places": model.places,
+                "start_token": model.start,
+                "end_token": model.end,
+                "bottleneck": options.bottleneck,
+            }
             if isinstance(model, Limber)
             else {}
         ),
@@ -137,7 +144,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         versions=_versions(),
     )
     if processes.is_main_process:
-        runs.save(work, model, tokenizer, config, picture_side)
+        runs.save(work, model, tokenizer, config, picture_side, watched.learned if watched else {})
         publish(work, out)
         loop.discard_checkpoints(out)
     processes.wait_for_everyone()
@@ -215,6 +222,13 @@ def _expect_together(options: TrainOptions) -> None:
         raise InputError(f"--adapter: expected --on text, an adapter moves sentences; got --on {options.on}")
     if options.unpaired and (options.on != "text" or options.adapter):
         raise InputError("--unpaired: expected --on text and no --adapter, whose place it takes; leave one of them out")
+    if (options.stream or options.tune_encoder) and options.on != "images":
+        told = "--stream" if options.stream else "--tune-encoder"
+        raise InputError(f"{told}: expected --on images, whose pictures are looked at; got --on {options.on}")
+    if options.stream and options.vectors:
+        raise InputError("--stream: expected no --vectors, pictures are seen anew in each step; leave one of them out")
+    if options.bottleneck and options.model != "limber":
+        raise InputError(f"--bottleneck: expected --model limber, whose language model is frozen; got {options.model}")
 
 
 def _records(sources: Sequence[str], kind: str, options: TrainOptions) -> Iterator[Record]:
@@ -259,6 +273,12 @@ def _model(
         runs.expect_encoder(config, encoder)
         if config.model != options.model:
             raise InputError(f"expected --model {config.model} to go on from {lm}, got {options.model}")
+        if runs.image_network(Path(lm)):
+            raise InputError(
+                f"expected a run whose encoder stayed as it was, that of {lm} has learned; start from another"
+            )
+        if options.bottleneck != config.bottleneck:
+            raise InputError(f"--bottleneck: expected {config.bottleneck}, as {lm} has it, got {options.bottleneck}")
         model.learned().requires_grad_(True)
         return model.train(), tokenizer
     if options.model == "limber":
@@ -266,7 +286,7 @@ def _model(
         window = options.prefix + places + defaults.longest_prompt + defaults.longest_target + 1
         with nullcontext() if Path(lm).is_dir() else from_hub(lm):
             frozen, tokenizer, start, end = causal.load_frozen(lm, window, precision(options.dtype))
-        return Limber(frozen, encoder.dim, options.prefix, places, start, end), tokenizer
+        return Limber(frozen, encoder.dim, options.prefix, places, start, end, options.bottleneck), tokenizer
 
     def texts() -> Iterator[str]:
         """Each as often as it is learned: a "yes" that is most of the answers deserves a token."""
