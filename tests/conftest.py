@@ -10,7 +10,10 @@ import io
 import json
 import logging
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +62,21 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, for a test that counts what is embedded."""
     monkeypatch.setenv("IMAGELESS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def wordnet_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """WordNet, which nltk does not bring; Debian's root may fetch it."""
+    from filelock import FileLock
+
+    pytest.importorskip("nltk")
+    index = Path("/usr/share/wordnet/index.sense")
+    with FileLock(Path(tempfile.gettempdir()) / "imageless-tests-wordnet.lock"):
+        if not index.is_file() and shutil.which("apt-get") and os.geteuid() == 0:
+            fetch = "apt-get update -qq && apt-get install -y -qq wordnet-base wordnet-sense-index"
+            subprocess.run(fetch, shell=True, capture_output=True, check=False)
+    if not index.is_file():
+        pytest.skip("WordNet is not here: apt install wordnet-base wordnet-sense-index")
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,8 @@ HEAVY = (
 
 # Every module may import from rooms above its own line, and from its own room. errors stands above all.
 ROOMS = (
-    ("errors", "limits"),
-    ("options", "metrics", "screen", "folders", "report", "shown"),
+    ("errors", "limits", "function_words"),
+    ("options", "metrics", "screen", "folders", "report", "shown", "wordnet"),
     ("records", "pictures", "shifts"),
     ("data", "world", "tasks", "tokens", "draws", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),

@@ -9,6 +9,7 @@ import gzip
 import json
 import logging
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -593,3 +594,37 @@ def test_captions_of_several_domains_are_scored_in_each(tmp_path):
     }
     near = captioning.score(asked[1:3], answers[1:3]).corpus
     assert scored["cider_near-domain"] == near["cider"] and "cider_near-domain" not in near
+
+
+# --- cc3m
+
+
+def test_cc3m_finds_photographs_by_the_names_that_downloaders_give(tmp_path, caplog):
+    lines = [f"caption {n}\thttp://example.org/{n}.jpg" for n in range(5)]
+    (tmp_path / "Train_GCC-training.tsv").write_text("\n".join(lines) + "\n")
+    sums = [zlib.crc32(f"http://example.org/{n}.jpg".encode()) for n in range(5)]
+    touch(
+        tmp_path / f"training/0_{sums[0]}",
+        tmp_path / f"training/{sums[1]}.jpg",
+        tmp_path / "training/00000/000000002.jpg",
+    )
+    records = read(f"cc3m:{tmp_path}", split="train", images=str(tmp_path / "training"))
+    assert said(records) == [f"caption {n}" for n in range(5)]
+    assert [record.image.name if record.image else None for record in records] == [
+        f"0_{sums[0]}",
+        f"{sums[1]}.jpg",
+        "00000/000000002.jpg",
+        None,
+        None,
+    ]
+    assert len({record.key for record in records}) == 5 and records[3].fields["url"] == "http://example.org/3.jpg"
+    assert "2 of 5 pictures not found" in caplog.text
+
+
+def test_cc3m_amiss(tmp_path):
+    file = tmp_path / "Validation_GCC-1.1.0-Validation.tsv"
+    file.write_text("caption\turl\na dog\thttp://example.org/dog.jpg\n\n")
+    assert said(read(f"cc3m:{file}", split="val")) == ["a dog"]  # img2dataset wants a header
+    file.write_text("a dog\n")
+    assert "line 1: expected a caption, a tab and an address, got 'a dog'" in refusal(f"cc3m:{file}")
+    assert "expected Train_GCC-training.tsv" in refusal(f"cc3m:{tmp_path}", split="train")

@@ -39,6 +39,8 @@ READERS = {
     "vqae": "imageless.data.vqae",
     "visualnews": "imageless.data.visualnews",
     "nocaps": "imageless.data.nocaps",
+    "cc3m": "imageless.data.cc3m",
+    "awa2": "imageless.data.awa2",
     "reviews": "imageless.data.reviews",
     "book": "imageless.data.book",
 }

@@ -7,7 +7,7 @@
     world:entailment           a record a hypothesis: hypothesis, label; a caption as the premise
     world:news                 a newspaper's caption with its article
     world:style                a record a voice: style
-    world:classes              scenes of things of one kind: label
+    world:classes              scenes of things of one kind: label, names, attributes
     world:objects              the kinds of all things in a scene: labels
     world:captions/100000    the same scenes and more of them
 
@@ -31,8 +31,10 @@ from imageless.world.language import captions
 from imageless.world.news import news
 from imageless.world.questions import questions
 from imageless.world.render import render
+from imageless.world.scenes import KINDS as KINDS_OF_THINGS
 from imageless.world.scenes import SPLITS, Scene, scene
 from imageless.world.voices import VOICES, sentence
+from imageless.world.words import NOUNS
 
 VERSION = "1"  # of the renderer: another one draws other pixels
 SIZES = {"train": 20_000, "val": 2_000, "test": 5_000}
@@ -98,7 +100,10 @@ def _explanations(scene: Scene) -> Iterator[Record]:
 
 def _of_one_kind(scene: Scene) -> Iterator[Record]:
     if len(scene.groups) == 1:
-        yield Record(scene.key, captions(scene), WorldPicture(scene), {"label": scene.groups[0].kind})
+        kind = KINDS_OF_THINGS[scene.groups[0].kind]
+        true_of_it = (kind.family, *kind.at, *(("indoors",) if kind.indoors else ()), *kind.colours)
+        fields = {"label": kind.name, "names": tuple(one for one, _ in NOUNS[kind.name]), "attributes": true_of_it}
+        yield Record(scene.key, captions(scene), WorldPicture(scene), fields)
 
 
 def _holding(scene: Scene) -> Iterator[Record]:

@@ -66,6 +66,10 @@ class EvaluateOptions(Source, PredictOptions):
     """Leave the pictures out with --shots: what the language model answers by itself."""
     clipscore: str | None = None
     """Score CLIPScore and RefCLIPScore too, in the space of this encoder; open_clip:ViT-B-32/openai gives the published scale."""
+    concepts: bool = False
+    """Score which of people's nouns, modifiers and relations captions have, too; needs nltk and WordNet."""
+    names: bool = False
+    """Ask instead whether captions name what is on pictures with a label, and how near they come; needs nltk and WordNet."""
     overwrite: bool = False
     """Replace a folder of that name once the new one is complete."""
 

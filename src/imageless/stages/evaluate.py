@@ -9,9 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,11 @@ import numpy as np
 from imageless import data, draws, encoders, report, tasks
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish, write_json, write_text
-from imageless.metrics import clipscore
 from imageless.options import EvaluateOptions
 from imageless.pictures import load
 from imageless.records import Example, Picture, Record
 from imageless.screen import progress
-from imageless.stages import embed, few_shot
+from imageless.stages import embed, few_shot, naming, scoring
 from imageless.stages.predict import Answer, Predictor
 from imageless.tasks.base import Scored
 from imageless.vectors import VectorTable
@@ -55,7 +52,11 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         raise InputError("--blind: expected --shots with it; a run that is blind by itself learned with --on nothing")
     expect_free(out, options.overwrite, resume=True)
     predictor = Predictor(run, options)
-    task = tasks.task(predictor.config.task if options.shots is None else few_shot.TASK)
+    task: Any = (
+        naming if options.names else tasks.task(predictor.config.task if options.shots is None else few_shot.TASK)
+    )
+    if options.names:
+        predictor.expect_task("captioning", "style")
     asked: list[Example] = list(task.questions(_records(sources, task.ASKED, options)))
     if not asked:
         raise InputError(
@@ -77,7 +78,7 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
             best.append(found)
             bar.advance()
     answers = [nbest[0].text for nbest in best]
-    scored = _scored(task, asked, answers, options)
+    scored = scoring.scored(task, asked, answers, options)
     lines = [
         _line(example, nbest[: options.n_best], {name: float(values[row]) for name, values in scored.items.items()})
         for row, (example, nbest) in enumerate(zip(asked, best, strict=True))
@@ -153,51 +154,6 @@ def _page(task: str, asked: Sequence[Example], answers: Sequence[str], scored: S
 def _records(sources: Sequence[str], kind: str, options: EvaluateOptions) -> Iterator[Record]:
     for source in sources:
         yield from data.read(source, options.split, options.images, options.limit, kind)
-
-
-def _scored(task: ModuleType, asked: Sequence[Example], answers: Sequence[str], options: EvaluateOptions) -> Scored:
-    """The task's own score, and what was asked for beside it."""
-    scored: Scored = task.score(asked, answers)
-    if options.judge:
-        if not hasattr(task, "judged"):
-            raise InputError("--judge: expected a run of the task style, whose voices can be judged; leave it out")
-        voices = (r for source in options.judge for r in data.read(source, images=options.images, kind=task.LEARNED))
-        judged: Scored = task.judged(asked, answers, voices)
-        scored = Scored({**scored.corpus, **judged.corpus}, {**scored.items, **judged.items}, scored.files)
-    if options.meteor:
-        from imageless.metrics import meteor
-
-        keys = [str(number) for number in range(len(asked))]
-        people = {key: example.targets for key, example in zip(keys, asked, strict=True)}
-        found = meteor.score(dict(zip(keys, answers, strict=True)), people)
-        scored = Scored(
-            {**scored.corpus, "meteor": found.corpus}, {**scored.items, "meteor": found.items}, scored.files
-        )
-    if options.clipscore:
-        nearness = _clipscored(asked, answers, options.clipscore, options)
-        scored = Scored(
-            {**scored.corpus, **{name: float(values.mean()) for name, values in nearness.items()}},
-            {**scored.items, **nearness},
-            scored.files,
-        )
-    return scored
-
-
-def _clipscored(
-    asked: Sequence[Example], answers: Sequence[str], encoder: str, options: EvaluateOptions
-) -> dict[str, np.ndarray]:
-    """CLIPScore and RefCLIPScore of each answer."""
-    judge = encoders.load(encoder, options.device, options.dtype)
-    pictures = embed.images([example.image for example in asked if example.image], judge)
-    told = [clipscore.PREFIX + answer for answer in answers]
-    people = [[clipscore.PREFIX + target for target in example.targets] for example in asked]
-    texts = embed.texts(chain(told, *people), judge)
-    seen = pictures.unit(pictures.rows(example.image.name for example in asked if example.image)).numpy()
-    said = texts.unit(texts.rows(told)).numpy()
-    scores = clipscore.clip_score(seen, said)
-    owners = np.repeat(np.arange(len(asked)), [len(targets) for targets in people])
-    references = texts.unit(texts.rows(chain(*people))).numpy()
-    return {"clip_score": scores, "ref_clip_score": clipscore.ref_clip_score(scores, said, references, owners)}
 
 
 def score_files(hypotheses: Path, references: Path) -> Evaluated:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from imageless import function_words
 from imageless.data.lines import lines
 from imageless.draws import key
 from imageless.errors import InputError
@@ -29,24 +30,6 @@ Extractor = Callable[[Sequence[str]], Iterator[tuple[str, ...]]]
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 POSSESSIVE = re.compile(r"['’]s$")
-FUNCTION_WORDS = """
-a an the this that these those each every either neither both all any some no none another other others such same
-i me my mine myself we us our ours ourselves you your yours yourself yourselves he him his himself she her hers
-herself it its itself they them their theirs themselves one ones someone something somebody anyone anything anybody
-everyone everything everybody nobody nothing who whom whose which what where when why how there here
-am is are was were be been being isn't aren't wasn't weren't do does did doing done don't doesn't didn't have has had
-having haven't hasn't hadn't can could may might must shall should will would can't cannot couldn't won't wouldn't
-shouldn't i'm i've i'll i'd you're you've you'll we're we've we'll they're they've he'll she'll it'll let's
-and or but nor so yet if then than because while although though unless until since as whether
-about above across after against along amid among around at atop before behind below beneath beside besides between
-beyond by despite down during except for from in inside into near next of off on onto out outside over past per
-through throughout to toward towards under underneath up upon via with within without
-not very too also just only even still again almost already always ever never often perhaps quite rather really
-somehow sometimes soon together much many more most few less least several enough own
-two three four five six seven eight nine ten eleven twelve
-"""
-"""Words that say how a sentence is built rather than what it shows; numerals count as such."""
-STOP = frozenset(FUNCTION_WORDS.split())
 
 IRREGULAR = {
     "men": "man",
@@ -70,7 +53,9 @@ def words(text: str) -> list[str]:
 def content_words(texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The words that are not function words, numbers or single letters: an `Extractor` that needs no model."""
     for text in texts:
-        found = (word for word in words(text) if word not in STOP and len(word) > 1 and not word[0].isdigit())
+        found = (
+            word for word in words(text) if word not in function_words.ALL and len(word) > 1 and not word[0].isdigit()
+        )
         yield tuple(dict.fromkeys(found))
 
 
@@ -128,7 +113,9 @@ def _nltk() -> Extractor:
 def _kept(text: str, tagged: Iterable[str]) -> tuple[str, ...]:
     """What a tagger found, as far as it can be found again with `words`; auxiliary verbs are no keywords."""
     there = set(words(text))
-    return tuple(dict.fromkeys(word for word in tagged if word in there and word not in STOP and len(word) > 1))
+    return tuple(
+        dict.fromkeys(word for word in tagged if word in there and word not in function_words.ALL and len(word) > 1)
+    )
 
 
 def read(path: str) -> list[str]:
