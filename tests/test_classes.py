@@ -158,10 +158,10 @@ def test_vectors_that_say_nothing_are_a_guess():
 
 def test_few_examples_are_as_many_of_each_class_and_other_ones_in_each_draw():
     labels = np.array([0] * 10 + [1] * 10 + [2] * 2)
-    rows = probing._few(labels, 3, seed=0, draw=0)
+    rows = probing.few(labels, 3, seed=0, draw=0)
     assert np.bincount(labels[rows]).tolist() == [3, 3, 2]
-    assert set(rows) != set(probing._few(labels, 3, seed=0, draw=1))
-    assert set(rows) == set(probing._few(labels, 3, seed=0, draw=0))
+    assert set(rows) != set(probing.few(labels, 3, seed=0, draw=1))
+    assert set(rows) == set(probing.few(labels, 3, seed=0, draw=0))
 
 
 def test_the_verb_probes_a_folder_for_each_class(imageless, pets: Path, encoder_folder: Path, tmp_path: Path):

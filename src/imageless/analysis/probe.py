@@ -25,7 +25,7 @@ from imageless import draws, encoders, limits, report
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.folders import begin, disk_errors, expect_free, publish, write_json, write_text
-from imageless.options import ProbeOptions
+from imageless.options import ProbeOptions, RobustnessOptions
 from imageless.records import Record
 from imageless.screen import progress
 from imageless.stages import embed
@@ -73,15 +73,15 @@ def probe(sources: Sequence[str], encoder: str, out: Path | None, options: Probe
     """Learn the classes of the train split from its pictures' vectors and tell those of the test split."""
     began = time.monotonic()
     limits.check(options)
-    shots = _shots(options.shots)
+    shots = shots_of(options.shots)
     if out:
         expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
     model = encoders.load(encoder, options.device, options.dtype)
-    parts, names = _parts(sources, model, options)
+    parts, names, _ = parts_of(sources, model, options)
     measured = measure(parts["train"], parts.get("val"), parts["test"], shots, options.seed)
     measured |= {"encoder": model.name, "data": list(sources), "classes": names, "zero_shot": None}
     if "text" in model.sides:
-        measured["zero_shot"] = _zero_shot(parts["test"], model, names, options.templates)
+        measured["zero_shot"] = named_right(parts["test"], ZeroShot.of(model, names, options.templates))
     if out:
         work = begin(out, options.overwrite, resume=True)
         _write(work, measured)
@@ -95,26 +95,38 @@ def probe(sources: Sequence[str], encoder: str, out: Path | None, options: Probe
 
 def measure(train: Part, val: Part | None, test: Part, shots: Sequence[int], seed: int = 0) -> dict[str, Any]:
     """Accuracy on `test` from `shots` examples a class and from all of `train`; C is chosen on `val`."""
-    if val is None:
-        turn = np.random.default_rng(draws.key(seed, "probe", "held out")).permutation(len(train.labels))
-        held = turn[::HELD_OUT]
-        val, train = train.only(held), train.only(np.setdiff1d(turn, held))
+    train, val = with_val(train, val, seed)
     found: dict[str, Any] = {"shots": {}}
     with progress("fitting", len(shots) * DRAWS + 1) as bar:
         for k in shots:
             told = []
             for draw in range(DRAWS):
-                told.append(_fitted(train.only(_few(train.labels, k, seed, draw)), val, test))
+                told.append(_told(train.only(few(train.labels, k, seed, draw)), val, test))
                 bar.advance()
             accuracies = [one["accuracy"] for one in told]
             found["shots"][k] = {"accuracy": float(np.mean(accuracies)), "spread": float(np.std(accuracies, ddof=1))}
-        found["full"] = _fitted(train, val, test)
+        found["full"] = _told(train, val, test)
         bar.advance()
     return found | {"examples": len(train.labels), "chance": float(np.bincount(test.labels).max() / len(test.labels))}
 
 
-def _fitted(train: Part, val: Part, test: Part) -> dict[str, float]:
+def with_val(train: Part, val: Part | None, seed: int) -> tuple[Part, Part]:
+    """Train and val; a fifth of train where there is no val."""
+    if val is not None:
+        return train, val
+    turn = np.random.default_rng(draws.key(seed, "probe", "held out")).permutation(len(train.labels))
+    held = turn[::HELD_OUT]
+    return train.only(np.setdiff1d(turn, held)), train.only(held)
+
+
+def _told(train: Part, val: Part, test: Part) -> dict[str, float]:
     """The best C on `val`, and what it gives on `test`."""
+    classifier, right = fitted(train, val)
+    return {"accuracy": float(classifier.score(test.vectors, test.labels)), "c": classifier.C, "val": right}
+
+
+def fitted(train: Part, val: Part) -> tuple[Any, float]:
+    """The classifier whose C is best on `val`, and how often it is right there."""
     tried = {strength: _classifier(train, strength) for strength in TENS}
     right = {strength: one.score(val.vectors, val.labels) for strength, one in tried.items()}
     middle = max(right, key=right.__getitem__)
@@ -122,7 +134,7 @@ def _fitted(train: Part, val: Part, test: Part) -> dict[str, float]:
         tried[strength] = _classifier(train, strength)
         right[strength] = tried[strength].score(val.vectors, val.labels)
     best = max(right, key=right.__getitem__)
-    return {"accuracy": float(tried[best].score(test.vectors, test.labels)), "c": best, "val": float(right[best])}
+    return tried[best], float(right[best])
 
 
 def _classifier(train: Part, strength: float) -> Any:
@@ -134,7 +146,7 @@ def _classifier(train: Part, strength: float) -> Any:
         return LogisticRegression(C=strength, max_iter=ITERATIONS).fit(train.vectors, train.labels)
 
 
-def _few(labels: np.ndarray, k: int, seed: int, draw: int) -> np.ndarray:
+def few(labels: np.ndarray, k: int, seed: int, draw: int) -> np.ndarray:
     """The rows of k examples of each class, or of as many as there are."""
     turn = np.random.default_rng(draws.key(seed, "probe", f"{k} shots, {draw}")).permutation(len(labels))
     order = turn[np.argsort(labels[turn], kind="stable")]
@@ -143,7 +155,8 @@ def _few(labels: np.ndarray, k: int, seed: int, draw: int) -> np.ndarray:
     return order[rank < k]
 
 
-def _shots(told: str) -> list[int]:
+def shots_of(told: str) -> list[int]:
+    """The numbers of examples a class that are asked for."""
     try:
         shots = sorted({int(word) for word in told.split(",") if word.strip()})
     except ValueError:
@@ -153,8 +166,20 @@ def _shots(told: str) -> list[int]:
     return shots
 
 
-def _parts(sources: Sequence[str], model: Encoder, options: ProbeOptions) -> tuple[dict[str, Part], list[str]]:
-    """Vectors and classes of train, test and, where the data have one, val."""
+def parts_of(
+    sources: Sequence[str], model: Encoder, options: ProbeOptions | RobustnessOptions
+) -> tuple[dict[str, Part], list[str], float]:
+    """Vectors and classes of train, test and, where the data have one, val; by what the vectors were multiplied."""
+    found = records_of(sources, options)
+    table = embed.images([record.image for records in found.values() for record in records if record.image], model)
+    names = sorted({record.fields["label"] for record in found["train"]})
+    parts = {split: part_of(records, table, names) for split, records in found.items()}
+    scale = float(1 / np.sqrt(np.square(parts["train"].vectors).mean()))
+    return {split: Part(part.vectors * scale, part.labels) for split, part in parts.items()}, names, scale
+
+
+def records_of(sources: Sequence[str], options: ProbeOptions | RobustnessOptions) -> dict[str, list[Record]]:
+    """The labelled pictures of train, test and, where the data have one, val; train has every class."""
     found: dict[str, list[Record]] = {}
     for split in ("train", "val", "test"):
         try:
@@ -163,29 +188,27 @@ def _parts(sources: Sequence[str], model: Encoder, options: ProbeOptions) -> tup
             if split != "val":
                 raise
             log.info("no val split: C is chosen on a fifth of train")
-    table = embed.images([record.image for records in found.values() for record in records if record.image], model)
-    names = sorted({record.fields["label"] for record in found["train"]})
-    numbers = {name: number for number, name in enumerate(names)}
-    if unknown := sorted({r.fields["label"] for records in found.values() for r in records} - set(names)):
+    names = {record.fields["label"] for record in found["train"]}
+    if unknown := sorted({r.fields["label"] for records in found.values() for r in records} - names):
         raise InputError(
             f"expected classes that train has pictures of, got {', '.join(unknown[:5])} beside them; add some"
         )
-    parts = {split: _part(records, table, numbers) for split, records in found.items()}
-    scale = 1 / np.sqrt(np.square(parts["train"].vectors).mean())
-    return {split: Part(part.vectors * scale, part.labels) for split, part in parts.items()}, names
+    return found
 
 
-def _part(records: Sequence[Record], table: VectorTable, numbers: Mapping[str, int]) -> Part:
+def part_of(records: Sequence[Record], table: VectorTable, names: Sequence[str]) -> Part:
+    """The vectors of the readable ones of these pictures, as they are, and their classes' numbers."""
+    numbers = {name: number for number, name in enumerate(names)}
     seen = [(r.image.name, r.fields["label"]) for r in records if r.image and r.image.name not in table.about.skipped]
     rows = table.rows(name for name, _ in seen)
     return Part(table.raw(rows), np.array([numbers[label] for _, label in seen]))
 
 
-def _zero_shot(test: Part, model: Encoder, names: Sequence[str], templates: str) -> float:
+def named_right(test: Part, judge: ZeroShot) -> float:
+    """How often the class whose name lies nearest is the right one."""
     import torch
     import torch.nn.functional as F
 
-    judge = ZeroShot.of(model, names, templates)
     said = judge.cosines(F.normalize(torch.from_numpy(test.vectors).float(), dim=-1)).argmax(-1).numpy()
     return float((said == test.labels).mean())
 

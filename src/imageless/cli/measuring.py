@@ -15,6 +15,7 @@ from imageless.options import (
     GapOptions,
     ProbeOptions,
     RetrieveOptions,
+    RobustnessOptions,
 )
 
 
@@ -71,6 +72,26 @@ def probe(
     from imageless.analysis.probe import probe
 
     show(probe(some(data, DATA), encoder, out, options), json, shown.scored)
+
+
+@app.command
+def robustness(
+    *data: Data,
+    encoder: list[str],
+    out: Out,
+    options: Annotated[RobustnessOptions, Flat] = RobustnessOptions(),
+    json: AsJson = False,
+) -> None:
+    """Compare classifiers on pictures as they are and on changed ones: class names alone, and linear probes.
+
+    Parameters
+    ----------
+    encoder
+        Encoders to compare; give it several times.
+    """
+    from imageless.analysis.robustness import robustness
+
+    show(robustness(some(data, DATA), encoder, out, options), json, shown.scored)
 
 
 @app.command

@@ -14,6 +14,7 @@ from imageless.options.measuring import (
     PredictOptions,
     ProbeOptions,
     RetrieveOptions,
+    RobustnessOptions,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PretrainOptions",
     "ProbeOptions",
     "RetrieveOptions",
+    "RobustnessOptions",
     "Source",
     "SynthesizeOptions",
     "TrainOptions",

@@ -101,6 +101,22 @@ class ProbeOptions(Source, Machine):
 
 
 @dataclass(frozen=True)
+class RobustnessOptions(Source, Machine):
+    """How classifiers are compared on pictures as they are and on changed ones."""
+
+    strengths: str = "3"
+    """How strongly the test pictures are changed, 1 to 5, e.g. 1,3,5."""
+    kinds: str = ""
+    """Which changes, e.g. noise,blur; default: all there are."""
+    shots: str = "1,2,4,8,16"
+    """How many examples of a class linear probes learn from, beside all of them."""
+    templates: str = "photo"
+    """The sentences class names are put into: photo, plain, name, or a file with some."""
+    overwrite: bool = False
+    """Replace a folder of that name once the new one is complete."""
+
+
+@dataclass(frozen=True)
 class RetrieveOptions(Source, Machine):
     """Which captions and pictures find each other."""
 
