@@ -17,6 +17,8 @@ from imageless import encoders, loop
 from imageless.errors import InputError
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import EvaluateOptions, PretrainOptions
+from imageless.pictures import FilePicture
+from imageless.pixels import Anew, Resize
 from imageless.records import Record
 from imageless.stages.evaluate import evaluate
 from imageless.stages.pretrain import pretrain
@@ -117,6 +119,28 @@ def test_a_tower_of_timm_s_may_start_from_nothing(tmp_path: Path, name: str):
     encoder = encoders.load(str(tmp_path / "encoder"), device="cpu")
     assert encoder.sides == ("text", "image")
     assert encoder.images(torch.zeros(2, 3, 64, 64, dtype=torch.uint8)).shape == (2, 24)
+
+
+@pytest.mark.parametrize("objective", ["captions", "classes", "denoise"])
+def test_pictures_decoded_anew_teach_the_same(tmp_path: Path, own_cache: Path, objective: str):
+    options = replace(
+        TOWERS, objective=objective, steps=3, dim=32, text_width=32, text_layers=1, limit=40, validate_every=None
+    )
+    for stream in (False, True):
+        pretrain(["world"], tmp_path / str(stream), replace(options, stream=stream))
+    kept, anew = (load_file(tmp_path / name / "model.safetensors") for name in ("False", "True"))
+    assert all(torch.equal(kept[name], anew[name]) for name in kept)
+    decoded = [folder for folder in (own_cache / "pixels").iterdir() if folder.is_dir()]
+    assert len(decoded) == 2  # train, once, and val, by which both are measured
+
+
+def test_a_picture_that_cannot_be_read_anew_is_grey(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    anew = Anew([FilePicture(str(tmp_path / name)) for name in ("good.png", "bad.png")], Resize(4))
+    seen = anew[np.array([1, 0, 1])]
+    assert seen[:, :, 0, 0].tolist() == [[128] * 3, [200, 0, 0], [128] * 3]
+    assert list(anew.failed) == [1] and len(caplog.records) == 1
 
 
 def test_pictures_of_one_class_are_refused(tmp_path: Path, album: Path):

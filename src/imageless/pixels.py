@@ -6,8 +6,10 @@ PIXELS/about.json         rows per shard, names of the pictures that could not b
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from imageless.errors import InputError
 from imageless.folders import disk_errors, locked, read_json, write_json
 from imageless.records import Picture
 from imageless.screen import Progress, progress
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_SHARD = 8192
 FEW = 256  # below this many pictures starting processes costs more than it saves
@@ -116,6 +120,34 @@ class PixelTable:
             here = shards == number
             out[here] = self._shards[number][rows[here] % ROWS_PER_SHARD]
         return torch.from_numpy(out)
+
+
+class Anew:
+    """Pictures decoded each time they are asked for, by several threads, where decoded ones would not fit on the disk.
+
+    One that cannot be read is grey; `failed` has the rows that were and why.
+    """
+
+    def __init__(self, wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor]):
+        self.wanted, self.preprocess = wanted, preprocess
+        self.failed: dict[int, str] = {}
+        self._grey = preprocess(Image.new("RGB", (64, 64), (128, 128, 128)))
+        self._threads = ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0))))  # Pillow lets go of the interpreter
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        return torch.stack(list(self._threads.map(self._open, rows.tolist())))
+
+    def _open(self, row: int) -> Tensor:
+        try:
+            return self.preprocess(pictures.load(self.wanted[row]))
+        except InputError as error:
+            if not self.failed:
+                log.warning("pictures that cannot be read teach nothing, the first: %s", error)
+            self.failed[row] = str(error)
+            return self._grey
 
 
 def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path) -> PixelTable:

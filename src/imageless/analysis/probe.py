@@ -143,6 +143,7 @@ def _classifier(train: Part, strength: float) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a weak C may still move a little; val decides
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # one example of each is meant
         return LogisticRegression(C=strength, max_iter=ITERATIONS).fit(train.vectors, train.labels)
 
 

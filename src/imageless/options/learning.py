@@ -110,6 +110,8 @@ class PretrainOptions(Source, Machine):
     """Side of the square that a network from scratch sees, in pixels; default: its own."""
     lock_image: bool = False
     """Keep the image network as it is and learn only a head on it and the text tower (LiT)."""
+    stream: bool = False
+    """Decode pictures anew in each step instead of keeping them decoded: for more pictures than fit on the disk that way."""
     dim: int = 256
     """Dimensions of the shared space."""
     hidden: int = 0

@@ -48,7 +48,7 @@ class Classes:
             )
         self.model = Classifier(encoder, len(self.names))
         self.single = all(len(labels_of(record)) == 1 for record in records)
-        inputs = Inputs(encoder, list(records), options.lock_image)
+        inputs = Inputs(encoder, list(records), options.lock_image, options.stream)
         self.batches = Batches(inputs, options)
         self.targets = self._targets([records[int(row)] for row in inputs.records])
         self.held_out = Inputs(encoder, list(held_out), options.lock_image) if held_out else None

@@ -37,7 +37,7 @@ class Contrast:
     ):
         self.model = model
         self.options = options
-        self.inputs = Inputs(model, records, options.lock_image)
+        self.inputs = Inputs(model, records, options.lock_image, options.stream)
         records = [records[row] for row in self.inputs.records]
         self.captions = encode(
             tokenizer, [text for record in records for text in record.captions], model.config.text_length

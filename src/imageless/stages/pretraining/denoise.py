@@ -58,7 +58,7 @@ class Denoise:
             )
         self.model = Painter(encoder)
         self.options = options
-        self.batches = Batches(Inputs(encoder, list(records), locked=False), options)
+        self.batches = Batches(Inputs(encoder, list(records), False, options.stream), options)
         self.held_out = Inputs(encoder, list(held_out), locked=False) if held_out else None
 
     def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:

@@ -15,17 +15,17 @@ from imageless.errors import InputError
 from imageless.folders import cache
 from imageless.models.dual_encoder import DualEncoder
 from imageless.options import PretrainOptions
-from imageless.pixels import Resize, View, decode
-from imageless.records import Record
+from imageless.pixels import Anew, PixelTable, Resize, View, decode
+from imageless.records import Picture, Record
 from imageless.screen import progress
 
 log = logging.getLogger(__name__)
 
 
 class Inputs:
-    """What the image tower is fed, by record: decoded pixels from disk, or a locked network's features of them."""
+    """What the image tower is fed, by record: pixels, decoded once or anew each time, or a locked network's features of them."""
 
-    def __init__(self, model: DualEncoder, records: list[Record], locked: bool):
+    def __init__(self, model: DualEncoder, records: list[Record], locked: bool, stream: bool = False):
         pictures = {
             record.image.name: record.image for record in records if record.image
         }  # each once, however often shown
@@ -33,9 +33,10 @@ class Inputs:
         rows = np.array([place[record.image.name] for record in records if record.image])
         config = model.config
         preprocess = View.of(config.view) if config.view else Resize(config.image_size)
-        named = [repr(config.view), *(f"{name} {picture.stamp}" for name, picture in pictures.items())]
-        content = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
-        self.pixels = decode(list(pictures.values()), preprocess, config.image_size, cache() / "pixels" / content)
+        shown = list(pictures.values())
+        self.pixels: PixelTable | Anew = (
+            Anew(shown, preprocess) if stream else _decoded(shown, preprocess, config.image_size, repr(config.view))
+        )
         readable = np.array([row not in self.pixels.failed for row in rows])
         if not readable.all():
             first = next(iter(self.pixels.failed.values()))
@@ -67,6 +68,13 @@ class Inputs:
                 parts.append(model.eval().features(self.pixels[rows]))
                 bar.advance(len(rows))
         return torch.cat(parts)
+
+
+def _decoded(shown: list[Picture], preprocess: Resize | View, size: int, view: str) -> PixelTable:
+    """The pictures decoded in the cache."""
+    named = [view, *(f"{picture.name} {picture.stamp}" for picture in shown)]
+    content = hashlib.sha256("\n".join(named).encode()).hexdigest()[:24]
+    return decode(shown, preprocess, size, cache() / "pixels" / content)
 
 
 class Batches:
