@@ -12,20 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from imageless.analysis import recipe as recipes
 from imageless.analysis import reproduce as made
 from imageless.analysis import table, table_page
 from imageless.errors import InputError
 
 
 @pytest.fixture
-def recipe(monkeypatch: pytest.MonkeyPatch, album: Path, encoder_folder: Path) -> made.Recipe:
+def recipe(monkeypatch: pytest.MonkeyPatch, album: Path, encoder_folder: Path) -> recipes.Recipe:
     """A table of two rows on a handful of pictures."""
-    small = made.Recipe(
+    small = recipes.Recipe(
         title="A small table.",
         train=f"captioning karpathy:{album} --encoder {encoder_folder} --lm world:32x1 --steps 2 --device cpu",
         evaluate=f"karpathy:{album} --split test --beams 1 --device cpu",
-        rows=[made.Row("noise", "--noise 0.04"), made.Row("shuffled", evaluate="--control shuffled", of="noise")],
-        columns={"single": made.Column("--setting single")},
+        rows=[recipes.Row("noise", "--noise 0.04"), recipes.Row("shuffled", evaluate="--control shuffled", of="noise")],
+        columns={"single": recipes.Column("--setting single")},
         seeds=[0, 1],
         compare=[["noise", "shuffled"]],
         keep_noise=False,
@@ -35,7 +36,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, album: Path, encoder_folder: Path) -
 
 
 @pytest.mark.slow
-def test_a_stopped_table_goes_on_where_it_stopped(recipe: made.Recipe, tmp_path: Path):
+def test_a_stopped_table_goes_on_where_it_stopped(recipe: recipes.Recipe, tmp_path: Path):
     first = made.reproduce("small", "world", tmp_path / "table")
     weights = tmp_path / "table" / "runs" / "noise-single-1" / "model.safetensors"
     written = weights.stat().st_mtime_ns
@@ -56,17 +57,19 @@ def test_a_stopped_table_goes_on_where_it_stopped(recipe: made.Recipe, tmp_path:
 
 
 def test_a_recipe_that_needs_data_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    needy = made.Recipe("t", [made.Row("noise")], {"single": made.Column()}, [0], "captioning text:{data}/a.txt")
+    needy = recipes.Recipe(
+        "t", [recipes.Row("noise")], {"single": recipes.Column()}, [0], "captioning text:{data}/a.txt"
+    )
     monkeypatch.setattr(made, "read", lambda table, ground: needy)
     with pytest.raises(InputError, match="expected --data FOLDER"):
         made.reproduce("small", "photos", tmp_path / "table")
 
 
 def test_a_command_that_fails_is_named_in_one_line(
-    recipe: made.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: recipes.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    broken = made.Recipe(
-        "t", [made.Row("noise")], {"single": made.Column()}, [0], "captioning text:/nowhere.txt", "world"
+    broken = recipes.Recipe(
+        "t", [recipes.Row("noise")], {"single": recipes.Column()}, [0], "captioning text:/nowhere.txt", "world"
     )
     monkeypatch.setattr(made, "read", lambda table, ground: broken)
     with pytest.raises(InputError, match=r"imageless train captioning text:/nowhere\.txt.*nowhere\.txt"):
@@ -79,17 +82,17 @@ def test_a_share_of_nothing_is_not_a_number():
 
 
 def test_a_row_leaves_the_columns_it_skips_empty(tmp_path: Path):
-    recipe = made.Recipe(
+    recipe = recipes.Recipe(
         title="Rows with holes.",
-        rows=[made.Row("0.1", skip=["news"]), made.Row("0.2")],
-        columns={"vqa": made.Column("vqa world"), "news": made.Column("news world")},
+        rows=[recipes.Row("0.1", skip=["news"]), recipes.Row("0.2")],
+        columns={"vqa": recipes.Column("vqa world"), "news": recipes.Column("news world")},
         seeds=[0],
         train="captioning",
         compare=[["0.2", "0.1"]],
         shares=[["0.1", "0.2"]],
         keep_noise=True,
     )
-    *_, evaluated = made._commands(recipe, [0], tmp_path, None)
+    *_, evaluated = recipes.steps_of(recipe, [0], tmp_path, None)
     assert [step.done.parent.name for step in evaluated] == ["0.1-vqa-0", "0.2-vqa-0", "0.2-news-0"]
     for number, step in enumerate(evaluated, 1):
         step.done.parent.mkdir(parents=True)
@@ -103,10 +106,10 @@ def test_a_row_leaves_the_columns_it_skips_empty(tmp_path: Path):
 
 
 def test_a_score_of_all_pictures_together_is_shown_and_not_compared(tmp_path: Path):
-    columns = {"content": made.Column(), "funny": made.Column(score="cider_funny")}
-    rows = [made.Row(name, shared={"funny": "content"}) for name in ("a", "b")]
-    recipe = made.Recipe("Voices.", rows, columns, [0], "style world", compare=[["a", "b"]])
-    for step in made._commands(recipe, [0], tmp_path, None)[-1]:
+    columns = {"content": recipes.Column(), "funny": recipes.Column(score="cider_funny")}
+    rows = [recipes.Row(name, shared={"funny": "content"}) for name in ("a", "b")]
+    recipe = recipes.Recipe("Voices.", rows, columns, [0], "style world", compare=[["a", "b"]])
+    for step in recipes.steps_of(recipe, [0], tmp_path, None)[-1]:
         step.done.parent.mkdir(parents=True)
         step.done.write_text(json.dumps({"scores": {"cider": 0.5, "cider_funny": 0.25}, "n": 2}))
         (step.done.parent / "predictions.jsonl").write_text(json.dumps({"scores": {"cider": 0.5}}) + "\n")
@@ -116,10 +119,12 @@ def test_a_score_of_all_pictures_together_is_shown_and_not_compared(tmp_path: Pa
 
 
 def test_a_column_may_be_read_from_what_was_made(tmp_path: Path):
-    read = made.Column(read="gap/measures.json", path=["bridges", "{row}", "paired"])
-    rows = [made.Row("none", key="raw"), made.Row("mean")]
-    recipe = made.Recipe(title="Read off.", rows=rows, columns={"gap": read}, seeds=[0, 1], make={"gap": "gap world"})
-    assert [len(stage) for stage in made._commands(recipe, [0, 1], tmp_path, None)] == [1, 0, 0]
+    read = recipes.Column(read="gap/measures.json", path=["bridges", "{row}", "paired"])
+    rows = [recipes.Row("none", key="raw"), recipes.Row("mean")]
+    recipe = recipes.Recipe(
+        title="Read off.", rows=rows, columns={"gap": read}, seeds=[0, 1], make={"gap": "gap world"}
+    )
+    assert [len(stage) for stage in recipes.steps_of(recipe, [0, 1], tmp_path, None)] == [1, 0, 0]
     file = tmp_path / "made" / "gap" / "measures.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"bridges": {"raw": {"paired": 0.25}}}))
@@ -157,12 +162,47 @@ def test_a_sweep_is_drawn_as_a_curve_and_other_rows_beside_the_papers():
 
 def test_what_is_made_first_goes_on_where_it_stopped(tmp_path: Path, album: Path, encoder_folder: Path):
     adapt = f"adapt karpathy:{album} --encoder {encoder_folder} --kind mean --device cpu"
-    recipe = made.Recipe("Made.", [], {}, [0], make={"encoder": "pretrain world", "shift": adapt})
-    (encoder,), (shift,), *_ = made._commands(recipe, [0], tmp_path, None)
+    recipe = recipes.Recipe("Made.", [], {}, [0], make={"encoder": "pretrain world", "shift": adapt})
+    (encoder, shift), *_ = recipes.steps_of(recipe, [0], tmp_path, None)
     assert "--resume" in encoder.arguments and "--resume" not in shift.arguments
     (tmp_path / "made" / "shift.partial").mkdir(parents=True)
     made._run_all([shift], jobs=1)
     assert [each.name for each in (tmp_path / "made").iterdir()] == ["shift"] and (shift.done / "config.json").is_file()
+
+
+def test_what_does_not_need_each_other_is_made_side_by_side(tmp_path: Path):
+    make = {
+        "a": "pretrain world",
+        "b": "pretrain world",
+        "c": "gap world --encoder {made}/a",
+        "d": "gap world --adapter {made}/c",
+    }
+    made_first = recipes.steps_of(recipes.Recipe("Made.", [], {}, [0], make=make), [0], tmp_path, None)
+    assert [[step.done.name for step in stage] for stage in made_first] == [["a", "b"], ["c"], ["d"], [], []]
+
+
+def test_a_column_may_ask_the_runs_of_another_table_and_a_second_one_its_scores(tmp_path: Path):
+    columns = {
+        "nouns": recipes.Column(
+            run="{made}/first/runs/{row}-captioning-{seed}", evaluate="world --concepts", score="noun_f1"
+        ),
+        "near misses": recipes.Column(of="nouns", score="noun_wup"),
+    }
+    rows = [recipes.Row("seeing"), recipes.Row("blind", of="seeing", evaluate="--blind")]
+    recipe = recipes.Recipe("Words.", rows, columns, [1], make={"first": "reproduce limber-table-1 --on world"})
+    (first,), trained, evaluated = recipes.steps_of(recipe, [1], tmp_path, None)
+    assert first.arguments == ["reproduce", "limber-table-1", "--on", "world", "--out", str(tmp_path / "made/first")]
+    assert (
+        trained == []
+        and [step.arguments[:4] for step in evaluated]
+        == [["evaluate", str(tmp_path / "made/first/runs/seeing-captioning-1"), "world", "--concepts"]] * 2
+    )
+    for step in evaluated:
+        step.done.parent.mkdir(parents=True)
+        step.done.write_text(json.dumps({"scores": {"noun_f1": 0.5, "noun_wup": 0.25}, "n": 1}))
+        (step.done.parent / "predictions.jsonl").write_text(json.dumps({"scores": {}}) + "\n")
+    shown = table.markdown(made._collect(recipe, [1], tmp_path))
+    assert "| seeing | 50.0 | 25.0 |\n| blind | 50.0 | 25.0 |" in shown
 
 
 def test_an_unknown_table_lists_those_there_are():
@@ -181,15 +221,15 @@ def test_the_results_in_the_docs_are_the_recorded_ones():
     assert {f"<!-- {file.stem} -->" for file in record_table.RECORDED.glob("*.json")} <= set(shown.splitlines())
 
 
-@pytest.mark.parametrize("name", made.recipes())
+@pytest.mark.parametrize("name", recipes.recipes())
 def test_every_recipe_reads_and_its_commands_name_every_cell(name: str, tmp_path: Path):
     table, _, ground = name.rpartition(".")
-    recipe = made.read(table, ground)
-    commands = [step for stage in made._commands(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
+    recipe = recipes.read(table, ground)
+    commands = [step for stage in recipes.steps_of(recipe, recipe.seeds, tmp_path, tmp_path) for step in stage]
     for step in commands:
         options = [word for word in step.arguments if word.startswith("--") and word not in ("--judge", "--adapter")]
         assert len(options) == len(set(options)), step.arguments
-    scored = {name for name, column in recipe.columns.items() if not column.read}
+    scored = {name for name, column in recipe.columns.items() if not (column.read or column.of)}
     cells = sum(len(scored - row.shared.keys() - set(row.skip)) * len(recipe.seeds) for row in recipe.rows)
     assert sum(step.arguments[0] == "evaluate" for step in commands) == cells
 
@@ -210,7 +250,7 @@ def test_the_demo_leaves_a_page_and_its_scores(task: str, tmp_path: Path, monkey
 
     read = made.read
 
-    def short(table: str, ground: str) -> made.Recipe:
+    def short(table: str, ground: str) -> recipes.Recipe:
         whole = read(table, ground)
         columns = {
             name: replace(each, train=_fewer(each.train, steps=2, limit=60)) for name, each in whole.columns.items()

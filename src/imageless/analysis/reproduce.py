@@ -1,7 +1,5 @@
 """A published table, or one of our own, made again from its recipe: every number with the command that made it.
 
-A recipe names rows and columns; each cell is a run of `imageless train` and one of `imageless evaluate`, for every seed.
-The words of recipe, column and row are joined, those that begin with a task or with data first.
 Runs are processes of their own with one thread each, as many at a time as there are cores. What is finished is not done
 again, so a stopped table goes on where it stopped.
 
@@ -21,18 +19,17 @@ import shlex
 import statistics
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imageless.analysis import table_page
+from imageless.analysis.recipe import Recipe, Step, cell, expect_data, read, steps_of
 from imageless.analysis.table import markdown
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
@@ -40,79 +37,6 @@ from imageless.metrics.bootstrap import paired_bootstrap
 from imageless.screen import progress
 
 log = logging.getLogger(__name__)
-
-RESUMED = ("pretrain", "synthesize", "train")  # go on from where they were stopped; the others are done in minutes
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table: what is added to the training and to the evaluation of each of its cells."""
-
-    name: str
-    train: str = ""
-    evaluate: str = ""
-    of: str | None = None
-    """Evaluate the runs of this other row instead of training."""
-    columns: dict[str, str] = field(default_factory=dict)
-    """What more is added to the training of single columns."""
-    shared: dict[str, str] = field(default_factory=dict)
-    """Columns that make no difference to this row, with the column whose runs stand for them."""
-    skip: list[str] = field(default_factory=list)
-    """Columns this row leaves empty."""
-    key: str | None = None
-    """Where columns that are read from a file look for this row; default: its name."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table: what is added to the training and to the evaluation of its cells, and what is read off."""
-
-    train: str = ""
-    evaluate: str = ""
-    score: str | None = None
-    """Default: the recipe's."""
-    noise: str | None = None
-    """Under which name a sweep over w keeps the best; default: the task and the column's name."""
-    read: str | None = None
-    """Nothing is trained: the numbers stand in this file below OUT/made"""
-    path: list[str] = field(default_factory=list)
-    """along these keys, of which {row} is the row's."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a recipe file says."""
-
-    title: str
-    rows: list[Row]
-    columns: dict[str, Column]
-    seeds: list[int]
-    train: str = ""
-    evaluate: str = ""
-    score: str = "cider"
-    also: list[str] = field(default_factory=list)
-    """Further scores to print, their means alone."""
-    make: dict[str, str] = field(default_factory=dict)
-    """Commands that are run first, by the name under OUT/made of what they leave behind."""
-    compare: list[list[str]] = field(default_factory=list)
-    """Pairs of rows whose difference is tested picture by picture."""
-    names: dict[str, str] = field(default_factory=dict)
-    """What {name} stands for in the commands, such as the encoder; whoever runs the table may set them otherwise."""
-    needs: dict[str, str] = field(default_factory=dict)
-    """Files and folders below {data}, and where each is had."""
-    keep_noise: bool = False
-    """The rows are a sweep over w: write the best for each column as noise.json."""
-    paper: dict[str, Any] = field(default_factory=dict)
-    """What was published: `source`, and under `rows` numbers x 100 by row and column."""
-    shares: list[list[str]] = field(default_factory=list)
-    """Pairs of rows: which share of the second the first reaches."""
-
-
-def recipes() -> list[str]:
-    """The names of all recipes, as TABLE.GROUND."""
-    return sorted(
-        Path(file.name).stem for file in resources.files("imageless.recipes").iterdir() if file.name.endswith(".toml")
-    )
 
 
 def reproduce(
@@ -130,14 +54,14 @@ def reproduce(
     `names` sets what else stands in braces otherwise than the recipe does.
     """
     recipe = read(table, ground)
-    _expect_data(recipe, data, f"{table} on {ground}")
+    expect_data(recipe, data, f"{table} on {ground}")
     if other := sorted((names or {}).keys() - recipe.names.keys()):
         raise InputError(f"expected names among {', '.join(recipe.names) or 'none'} of {table}, got {', '.join(other)}")
     recipe = replace(recipe, names={**recipe.names, **(names or {})})
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     chosen = [first_seed + seed for seed in recipe.seeds[:seeds]]
-    commands = _commands(recipe, chosen, out, data)
+    commands = steps_of(recipe, chosen, out, data)
     for stage in commands:
         _run_all(stage, jobs or len(os.sched_getaffinity(0)))
     result = _collect(recipe, chosen, out)
@@ -158,82 +82,14 @@ def named(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def read(table: str, ground: str) -> Recipe:
-    """The recipe of a table on a ground."""
-    file = resources.files("imageless.recipes") / f"{table}.{ground}.toml"
-    if not file.is_file():
-        raise InputError(f"no recipe for {table} on {ground}; there are: {', '.join(recipes())}")
-    values = tomllib.loads(file.read_text(encoding="utf-8"))
-    columns = {
-        name: Column(told) if isinstance(told, str) else Column(**told) for name, told in values["columns"].items()
-    }
-    return Recipe(**{**values, "rows": [Row(**row) for row in values["rows"]], "columns": columns})
-
-
-def _expect_data(recipe: Recipe, data: Path | None, table: str) -> None:
-    """Say at once, before hours of work, what a recipe's commands would miss."""
-    wanted = "{data}" in json.dumps(asdict(recipe))
-    if wanted and (data is None or not data.is_dir()):
-        listed = "".join(f"; {name}: {origin}" for name, origin in recipe.needs.items())
-        raise InputError(
-            f"expected --data FOLDER with the data of {table}, got {data}; docs/data.md says where to get it{listed}"
-        )
-    missing = [f"{name} ({origin})" for name, origin in recipe.needs.items() if data and not (data / name).exists()]
-    if missing:
-        raise InputError(f"expected the data of {table} in {data}, found no {'; no '.join(missing)}")
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A command of ours and the file whose presence says it is done."""
-
-    arguments: list[str]
-    done: Path
-
-
-def _commands(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None) -> list[list[_Step]]:
-    """Everything to be run, in stages that wait for each other."""
-
-    def words(*texts: str) -> list[str]:
-        places = {"data": str(data), "made": str(out / "made"), **recipe.names}
-        joined = sorted(texts, key=lambda text: text.startswith("--"))  # what is named goes before options
-        return [word.format(**places) for text in joined for word in shlex.split(text)]
-
-    made = []
-    for name, text in recipe.make.items():
-        told, place = words(text), out / "made" / name
-        told += ["--resume"] if told[0] in RESUMED else []
-        made.append([_Step([*told, "--out", str(place)], place)])
-    trained, evaluated = [], []
-    for row in recipe.rows:
-        for name, column in recipe.columns.items():
-            if column.read or name in row.shared or name in row.skip:
-                continue
-            for seed in seeds:
-                run = out / "runs" / _cell(row.of or row.name, name, seed)
-                if row.of is None:
-                    told = ["train", *words(recipe.train, column.train, row.train, row.columns.get(name, ""))]
-                    told += ["--seed", str(seed), "--resume", "--out", str(run)]
-                    trained.append(_Step(told, run / "config.json"))
-                scores = out / "scores" / _cell(row.name, name, seed)
-                asked = words(recipe.evaluate, column.evaluate, row.evaluate)
-                told = ["evaluate", str(run), *asked, "--out", str(scores)]
-                evaluated.append(_Step(told, scores / "scores.json"))
-    return [*made, trained, evaluated]
-
-
-def _cell(row: str, column: str, seed: int) -> str:
-    return f"{row}-{column}-{seed}".replace(" ", "_")
-
-
-def _run_all(steps: list[_Step], jobs: int) -> None:
+def _run_all(steps: list[Step], jobs: int) -> None:
     waiting = [step for step in steps if not step.done.exists()]
     with progress("commands", len(steps), len(steps) - len(waiting)) as bar, ThreadPoolExecutor(jobs) as pool:
         for _ in pool.map(_run, waiting):
             bar.advance()
 
 
-def _run(step: _Step) -> None:
+def _run(step: Step) -> None:
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
         [sys.executable, "-m", "imageless", *step.arguments], env=alone, capture_output=True, text=True
@@ -255,7 +111,8 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
             if read_off.read:
                 rows[row.name][column] = _read_off(out / "made" / read_off.read, read_off.path, row.key or row.name)
                 continue
-            folders = [out / "scores" / _cell(row.name, row.shared.get(column, column), seed) for seed in seeds]
+            scored = read_off.of or row.shared.get(column, column)
+            folders = [out / "scores" / cell(row.name, scored, seed) for seed in seeds]
             scores = [read_json(folder / "scores.json", "scores of a recipe's cell") for folder in folders]
             name = read_off.score or recipe.score
             values = [score["scores"][name] for score in scores]
