@@ -169,7 +169,7 @@ def test_the_verb_probes_a_folder_for_each_class(imageless, pets: Path, encoder_
     said = imageless(*told, "--shots", "1,2", "--out", tmp_path / "probe", "--json")
     result = json.loads(said.out)
     assert said.code == 0
-    assert set(result["scores"]) == {"accuracy", "accuracy_1shot", "accuracy_2shot", "zero_shot"}
+    assert {"accuracy", "accuracy_1shot", "accuracy_2shot", "zero_shot"} == set(result["scores"])
     assert (result["n"], result["classes"]) == (6, 2)
     assert "C is chosen on a fifth of train" in said.err
     assert "class names alone" in (tmp_path / "probe" / "report.html").read_text()

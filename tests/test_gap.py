@@ -13,7 +13,7 @@ import pytest
 
 from conftest import make_table
 from imageless import moments, noise
-from imageless.analysis import both, bridges, gap_figures
+from imageless.analysis import both, bridges, gap_figures, plane
 from imageless.analysis.gap import Gap, gap, measure
 from imageless.errors import InputError
 from imageless.options import GapOptions
@@ -208,9 +208,9 @@ def test_vectors_without_a_length_are_refused(tmp_path: Path, vector: np.ndarray
 def test_a_projection_is_the_same_twice_and_takes_few_vectors(projection: str):
     for rows in (8, 300):
         vectors = draw(rows, 1).astype(np.float32)
-        first = gap_figures.project(vectors, projection, 3)
+        first = plane.project(vectors, projection, 3)
         assert first.shape == (rows, 2) and np.isfinite(first).all()
-        assert np.array_equal(first, gap_figures.project(vectors, projection, 3))
+        assert np.array_equal(first, plane.project(vectors, projection, 3))
 
 
 @pytest.mark.parametrize(("projection", "package"), [("umap", "umap-learn"), ("tsne", "scikit-learn")])

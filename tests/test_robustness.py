@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imageless.analysis import clusters
 from imageless.analysis.robustness import expected, line
 
 
@@ -85,3 +86,48 @@ def test_what_cannot_be_is_said_in_a_line(imageless, tmp_path, pets, encoder_fol
     told = ("robustness", f"imagefolder:{pets}", "--encoder", encoder_folder, "--out", tmp_path / "robust")
     ended = imageless(*told, *more)
     assert ended.code == 2 and complaint in ended.complaint
+
+
+# --- what lies next to what
+
+
+def planted(by: str) -> tuple[np.ndarray, list[str], dict[str, set[str]]]:
+    """60 pictures of six classes in three families, around corners of their class or of their family."""
+    labels = [f"{family}{number}" for family in "abc" for number in range(2) for _ in range(10)]
+    attributes = {label: {label[0], "thing"} for label in labels}
+    corners = sorted(set(labels) if by == "class" else {label[0] for label in labels})
+    places = [corners.index(label if by == "class" else label[0]) for label in labels]
+    return np.eye(8)[places] + 0.05 * np.random.default_rng(0).normal(size=(60, 8)), labels, attributes
+
+
+def test_pictures_lie_by_class_or_by_what_they_have_in_common():
+    by_class, by_family = clusters.measure(*planted("class")), clusters.measure(*planted("family"))
+    assert by_class["class_any"] == pytest.approx(9 / 59)
+    assert by_class["class"] == pytest.approx(0.9)  # nine others of the class, and a stranger
+    assert 0.3 < by_family["class"] < 0.7 and by_family["attributes"] == 1.0
+    assert by_family["attributes_any"] == pytest.approx((10 * 1 + 40 / 3) / 50)
+    vectors, labels, _ = planted("class")
+    assert set(clusters.measure(vectors, labels, {label: set() for label in labels})) == {"class", "class_any"}
+
+
+def test_the_plane_is_coloured_by_class_and_by_what_parts_them_most_evenly():
+    vectors, labels, attributes = planted("family")
+    assert [axis.get_title() for axis in clusters.plot(vectors, labels, attributes, "pca", 0).axes] == [
+        "class",
+        "a",
+        "b",
+        "c",
+    ]
+    bare = {label: set() for label in labels}
+    assert [axis.get_title() for axis in clusters.plot(vectors, labels, bare, "pca", 0).axes] == ["class"]
+
+
+def test_the_probe_of_things_with_attributes_shows_them(imageless, tmp_path, encoder_folder):
+    told = ("probe", "world:classes", "--encoder", encoder_folder, "--device", "cpu", "--shots", "1", "--limit", 400)
+    said = imageless(*told, "--projection", "pca", "--out", tmp_path / "probe", "--json")
+    assert said.code == 0, said.err
+    assert {"nearest_class", "nearest_class_any", "nearest_attributes", "nearest_attributes_any"} <= said.json[
+        "scores"
+    ].keys()
+    assert "What lies next to what" in (tmp_path / "probe/report.html").read_text()
+    assert (tmp_path / "probe/figures/plane.png").is_file()

@@ -15,7 +15,7 @@ import torch
 
 from imageless import adapters, draws, fitting
 from imageless.adapters import Bridge, CovarianceNoise, LinearMap, MeanShift, Noise
-from imageless.analysis import gap_figures
+from imageless.analysis import plane
 from imageless.analysis.both import Both
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
@@ -88,8 +88,8 @@ def panels(both: Both, bridges: dict[str, Bridge], projection: str) -> dict[str,
     placed = {}
     for name, bridge in _with_raw(both, bridges).items():
         sides = np.vstack([_cross(bridge, captions, both.seed), _seen(bridge, pictures)])
-        plane = gap_figures.project(sides, projection, both.seed)
-        placed[name] = {"captions": plane[: len(captions)].tolist(), "pictures": plane[len(captions) :].tolist()}
+        dots = plane.project(sides, projection, both.seed)
+        placed[name] = {"captions": dots[: len(captions)].tolist(), "pictures": dots[len(captions) :].tolist()}
     return placed
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from imageless import draws, encoders, fitting, limits, moments, noise
 from imageless.adapters import Bridge
-from imageless.analysis import bridges, gap_figures
+from imageless.analysis import bridges, gap_figures, plane
 from imageless.analysis.both import Both
 from imageless.folders import begin, expect_free, publish, write_json
 from imageless.moments import Pairs
@@ -65,7 +65,7 @@ def gap(sources: Sequence[str], out: Path, encoder: str, options: GapOptions) ->
     began = time.monotonic()
     limits.check(options)
     expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
-    gap_figures.expect(options.projection)
+    plane.expect(options.projection)
     model = encoders.load(encoder, options.device, options.dtype)
     w = model.noise.get("captioning-single", noise.PAPER)
     more = bridges.given(options.adapter, model, options.seed)

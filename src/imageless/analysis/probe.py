@@ -1,8 +1,9 @@
 """What a linear classifier reads off frozen image vectors, from few examples and from all: `imageless probe`.
 
-    OUT/measures.json    accuracy from 1, 2, 4 ... examples a class and from all of them, and the chosen strengths
-    OUT/figures/         shots as .png and .svg
-    OUT/report.html      the curve beside what class names alone give, and a table
+    OUT/measures.json    accuracy from 1, 2, 4 ... examples a class and from all of them, and the chosen strengths; whether
+                         pictures lie next to their class or to what looks alike (clusters.py)
+    OUT/figures/         shots and plane as .png and .svg
+    OUT/report.html      the curve beside what class names alone give, the test pictures on a plane, and a table
 
 Logistic regression by L-BFGS; its C is the best of a sweep on the val split, or on a fifth of train where there is none,
 first by tens, then by halves of them around the best. Vectors are as the encoder gives them, scaled as a whole to a mean
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imageless import draws, encoders, limits, report
+from imageless.analysis import clusters, plane
 from imageless.encoders.base import Encoder
 from imageless.errors import InputError
 from imageless.folders import begin, disk_errors, expect_free, publish, write_json, write_text
@@ -69,6 +71,20 @@ class Part:
         return Part(self.vectors[rows], self.labels[rows])
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Labelled pictures as an encoder sees them."""
+
+    parts: Mapping[str, Part]
+    """By split."""
+    names: list[str]
+    """Of the classes, by number."""
+    scale: float
+    """By what the encoder's vectors were multiplied."""
+    attributes: Mapping[str, set[str]]
+    """What is true of each class, where the data say so."""
+
+
 def probe(sources: Sequence[str], encoder: str, out: Path | None, options: ProbeOptions) -> Probed:
     """Learn the classes of the train split from its pictures' vectors and tell those of the test split."""
     began = time.monotonic()
@@ -76,21 +92,28 @@ def probe(sources: Sequence[str], encoder: str, out: Path | None, options: Probe
     shots = shots_of(options.shots)
     if out:
         expect_free(out, options.overwrite, resume=True)  # what was begun is made anew in a minute
+        plane.expect(options.projection)
     model = encoders.load(encoder, options.device, options.dtype)
-    parts, names, _ = parts_of(sources, model, options)
-    measured = measure(parts["train"], parts.get("val"), parts["test"], shots, options.seed)
+    seen = look(sources, model, options)
+    test, names = seen.parts["test"], seen.names
+    shown = [names[label] for label in test.labels]
+    measured = measure(seen.parts["train"], seen.parts.get("val"), test, shots, options.seed)
+    measured["clusters"] = (
+        clusters.measure(test.vectors, shown, seen.attributes) if len(shown) > clusters.NEAREST else {}
+    )
     measured |= {"encoder": model.name, "data": list(sources), "classes": names, "zero_shot": None}
     if "text" in model.sides:
-        measured["zero_shot"] = named_right(parts["test"], ZeroShot.of(model, names, options.templates))
+        measured["zero_shot"] = named_right(test, ZeroShot.of(model, names, options.templates))
     if out:
         work = begin(out, options.overwrite, resume=True)
-        _write(work, measured)
+        _write(work, measured, clusters.plot(test.vectors, shown, seen.attributes, options.projection, options.seed))
         publish(work, out)
     scores = {"accuracy": measured["full"]["accuracy"]}
     scores |= {f"accuracy_{k}shot": told["accuracy"] for k, told in measured["shots"].items()}
     if measured["zero_shot"] is not None:
         scores["zero_shot"] = measured["zero_shot"]
-    return Probed(time.monotonic() - began, len(parts["test"].labels), len(names), scores, out)
+    scores |= {f"nearest_{name}": value for name, value in measured["clusters"].items()}
+    return Probed(time.monotonic() - began, len(test.labels), len(names), scores, out)
 
 
 def measure(train: Part, val: Part | None, test: Part, shots: Sequence[int], seed: int = 0) -> dict[str, Any]:
@@ -167,16 +190,17 @@ def shots_of(told: str) -> list[int]:
     return shots
 
 
-def parts_of(
-    sources: Sequence[str], model: Encoder, options: ProbeOptions | RobustnessOptions
-) -> tuple[dict[str, Part], list[str], float]:
-    """Vectors and classes of train, test and, where the data have one, val; by what the vectors were multiplied."""
+def look(sources: Sequence[str], model: Encoder, options: ProbeOptions | RobustnessOptions) -> Seen:
+    """The labelled pictures of train, test and, where the data have one, val, as the encoder sees them."""
     found = records_of(sources, options)
-    table = embed.images([record.image for records in found.values() for record in records if record.image], model)
+    records = [record for split in found.values() for record in split]
+    table = embed.images([record.image for record in records if record.image], model)
     names = sorted({record.fields["label"] for record in found["train"]})
-    parts = {split: part_of(records, table, names) for split, records in found.items()}
+    parts = {split: part_of(told, table, names) for split, told in found.items()}
     scale = float(1 / np.sqrt(np.square(parts["train"].vectors).mean()))
-    return {split: Part(part.vectors * scale, part.labels) for split, part in parts.items()}, names, scale
+    parts = {split: Part(part.vectors * scale, part.labels) for split, part in parts.items()}
+    attributes: dict[str, set[str]] = {r.fields["label"]: set(r.fields.get("attributes") or ()) for r in records}
+    return Seen(parts, names, scale, attributes)
 
 
 def records_of(sources: Sequence[str], options: ProbeOptions | RobustnessOptions) -> dict[str, list[Record]]:
@@ -239,12 +263,13 @@ def plot(measured: Mapping[str, Any]) -> Figure:
     return drawn
 
 
-def _write(work: Path, measured: Mapping[str, Any]) -> None:
+def _write(work: Path, measured: Mapping[str, Any], lying: Figure) -> None:
     drawn = plot(measured)
     with disk_errors(work):
         (work / "figures").mkdir(exist_ok=True)
         for suffix in ("png", "svg"):
             drawn.savefig(work / "figures" / f"shots.{suffix}", dpi=150)
+            lying.savefig(work / "figures" / f"plane.{suffix}", dpi=150)
     names = measured["zero_shot"]
     beaten = [k for k, told in measured["shots"].items() if names is not None and told["accuracy"] > names]
     sentence = f"All {measured['examples']:,} examples give {measured['full']['accuracy']:.1%}"
@@ -256,7 +281,20 @@ def _write(work: Path, measured: Mapping[str, Any]) -> None:
     rows |= {} if names is None else {"class names alone": [f"{names:.1%}"]}
     sections = [
         report.section("What a line tells apart", sentence, report.figure(drawn, sentence)),
+        *_lying(measured["clusters"], lying),
         report.table(f"Accuracy; few examples are drawn {DRAWS} times", ["right"], rows),
     ]
     write_text(work / "report.html", report.page("A linear probe", f"imageless probe {measured['encoder']}", sections))
     write_json(work / "measures.json", measured)
+
+
+def _lying(measured: Mapping[str, float], drawn: Figure) -> list[str]:
+    """The test pictures on a plane, and in one sentence what lies next to what."""
+    if not measured:
+        return []
+    sentence = (
+        f"Of a picture's nearest others {measured['class']:.0%} are of its class (of all {measured['class_any']:.0%})"
+    )
+    if "attributes" in measured:
+        sentence += f"; those of another class share {measured['attributes']:.0%} of its attributes (any {measured['attributes_any']:.0%})"
+    return [report.section("What lies next to what", f"{sentence}.", report.figure(drawn, sentence))]

@@ -90,25 +90,25 @@ def _measured(
     options: RobustnessOptions,
 ) -> dict[str, dict[str, float]]:
     """Accuracy by classifier and change ("clean": none)."""
-    parts, names, scale = probe.parts_of(sources, model, options)
-    train, val = probe.with_val(parts["train"], parts.get("val"), options.seed)
+    seen = probe.look(sources, model, options)
+    train, val = probe.with_val(seen.parts["train"], seen.parts.get("val"), options.seed)
     learned = {
         f"{k} a class": probe.fitted(train.only(probe.few(train.labels, k, options.seed, 0)), val)[0] for k in shots
     }
     learned["all"] = probe.fitted(train, val)[0]
-    judge = ZeroShot.of(model, names, options.templates) if "text" in model.sides else None
-    seen = {"clean": parts["test"]}
+    judge = ZeroShot.of(model, seen.names, options.templates) if "text" in model.sides else None
+    tests = {"clean": seen.parts["test"]}
     for kind, strength in changes:
         changed = [_changed(record, kind, strength) for record in test]
         table = embed.images([record.image for record in changed if record.image], model)
-        part = probe.part_of(changed, table, names)
-        seen[f"{kind}/{strength}"] = Part(part.vectors * scale, part.labels)
+        part = probe.part_of(changed, table, seen.names)
+        tests[f"{kind}/{strength}"] = Part(part.vectors * seen.scale, part.labels)
     found = {
-        name: {change: float(one.score(part.vectors, part.labels)) for change, part in seen.items()}
+        name: {change: float(one.score(part.vectors, part.labels)) for change, part in tests.items()}
         for name, one in learned.items()
     }
     if judge is not None:
-        found["names"] = {change: probe.named_right(part, judge) for change, part in seen.items()}
+        found["names"] = {change: probe.named_right(part, judge) for change, part in tests.items()}
     return found
 
 

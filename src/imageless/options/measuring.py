@@ -96,6 +96,8 @@ class ProbeOptions(Source, Machine):
     """How many examples of a class to learn from, beside all of them."""
     templates: str = "photo"
     """The sentences class names are put into for comparison: photo, plain, name, or a file with some."""
+    projection: Literal["tsne", "umap", "pca"] = "tsne"
+    """How the test pictures are put on a plane; umap needs umap-learn."""
     overwrite: bool = False
     """Replace a folder of that name once the new one is complete."""
 
