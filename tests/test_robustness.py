@@ -28,6 +28,8 @@ def test_the_line_is_fitted_on_probes_alone_and_on_logits():
     found = line(told)
     assert found == pytest.approx({"slope": 0.5, "intercept": -1.0}, abs=1e-6)
     assert expected(0.5, found) == pytest.approx(logistic(-1.0))
+    told["guessing"] = {"all": {"clean": 0.09, "noise/3": 0.09}}
+    assert line(told, chance=0.05) == pytest.approx(found) != line(told)
 
 
 def test_one_probe_gives_a_line_of_slope_one():

@@ -6,13 +6,15 @@
 
 Classifiers that learned from the unchanged pictures of the same data, whatever their encoder, tend to lie on one line: so
 much is right on changed pictures if so much is on unchanged ones. How far above that line a classifier lies is its effective
-robustness. The line is fitted on all linear probes, from few examples and from all, on logits of accuracies. Changes are
-those of shifts.py. CLIP, arXiv:2103.00020 section 3.3; effective robustness: Taori et al., arXiv:2007.00644.
+robustness. The line is fitted on the linear probes, from few examples and from all, that are right more than twice as often as
+the commonest class is; on logits of accuracies. Changes are those of shifts.py. CLIP, arXiv:2103.00020 section 3.3; effective
+robustness: Taori et al., arXiv:2007.00644.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,12 +66,13 @@ def robustness(sources: Sequence[str], named: Sequence[str], out: Path, options:
             model = encoders.load(name, options.device, options.dtype)
             found[model.name] = _measured(sources, model, test, changes, shots, options)
             bar.advance()
-    measured = {"encoders": found, "line": line(found), "data": list(sources), "n": len(test)}
+    labels = Counter(record.fields["label"] for record in test)
+    chance = max(labels.values()) / len(test)
+    measured = {"encoders": found, "line": line(found, chance), "data": list(sources), "n": len(test), "chance": chance}
     work = begin(out, options.overwrite, resume=True)
     _write(work, measured)
     publish(work, out)
-    classes = len({record.fields["label"] for record in test})
-    return Robust(time.monotonic() - began, len(test), classes, _scores(measured), out)
+    return Robust(time.monotonic() - began, len(test), len(labels), _scores(measured), out)
 
 
 def _changes(options: RobustnessOptions) -> list[tuple[str, int]]:
@@ -120,14 +123,18 @@ def _mean_shifted(accuracies: Mapping[str, float]) -> float:
     return float(np.mean([value for change, value in accuracies.items() if change != "clean"]))
 
 
-def line(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
-    """Slope and intercept of the logit of mean changed accuracy over that of unchanged accuracy, fitted on the probes."""
+def line(found: Mapping[str, Mapping[str, Mapping[str, float]]], chance: float = 0.0) -> dict[str, float]:
+    """Slope and intercept of the logit of mean changed accuracy over that of unchanged accuracy, fitted on the probes.
+
+    Those that hardly beat the commonest class, whose share is `chance`, lose nothing on changed pictures and are left out.
+    """
     points = [
         (told["clean"], _mean_shifted(told))
         for classifiers in found.values()
         for name, told in classifiers.items()
         if name != "names"
     ]
+    points = [point for point in points if point[0] > 2 * chance] or points
     clean, shifted = (_logit(np.array(side)) for side in zip(*points, strict=True))
     spread = clean - clean.mean()
     slope = float(spread @ shifted / (spread @ spread)) if len(points) > 1 and spread @ spread > 0 else 1.0
