@@ -153,8 +153,8 @@ def steps_of(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None)
             for seed in seeds:
                 run = out / "runs" / cell(row.of or row.name, name, seed)
                 if column.run:
-                    filled = column.run.replace("{row}", row.of or row.name).replace("{seed}", str(seed))
-                    run = Path(*words(filled))
+                    named = (row.of or row.name).replace(" ", "_")
+                    run = Path(*words(column.run.replace("{row}", named).replace("{seed}", str(seed))))
                 elif row.of is None:
                     told = ["train", *words(recipe.train, column.train, row.train, row.columns.get(name, ""))]
                     told += ["--seed", str(seed), "--resume", "--out", str(run)]
