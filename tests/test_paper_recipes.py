@@ -14,6 +14,7 @@ from PIL import Image
 from conftest import sentence
 from imageless.analysis import reproduce as made
 from imageless.errors import InputError
+from imageless.models import causal
 
 READERS = Path(__file__).parent / "data/readers"
 
@@ -119,3 +120,39 @@ def test_what_is_missing_is_named_with_its_origin_before_any_work(released, tmp_
 def test_a_name_the_recipe_does_not_know_is_refused(released, tmp_path):
     with pytest.raises(InputError, match="expected names among encoder, news_encoder, lm"):
         made.reproduce("close-table-1", "paper", tmp_path / "table", data=released, names={"decoder": "x"})
+
+
+@pytest.mark.slow
+def test_limbers_tables_run_on_files_in_the_released_formats(released, encoder_folder, tmp_path, monkeypatch):
+    """The last row of the first, MAGMA's, after two steps; then the questions, asked of the run that it left."""
+    data = tmp_path / "data"
+    shutil.copytree(released, data)
+    photographs = sorted((data / "coco").glob("*.png"))
+    images = [
+        {"id": n, "file_name": photograph.name, "domain": f"{side}-domain"}
+        for n, (photograph, side) in enumerate(zip(photographs, ("in", "out", "near"), strict=False))
+    ]
+    captions = [{"id": n, "image_id": image["id"], "caption": sentence(n)} for n, image in enumerate(images)]
+    (data / "nocaps/val").mkdir(parents=True)
+    for photograph in photographs[:3]:
+        shutil.copy(photograph, data / "nocaps/val")
+    (data / "nocaps/nocaps_val_4500_captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
+    (data / "beit_large_patch16_224_pt22k").mkdir()
+    lm = tmp_path / "lm"
+    tokenizer = causal.small_tokenizer(["\n".join(map(sentence, range(60)))], 400, lower_case=True)
+    for part in (causal.small_llama(32, 2, len(tokenizer), window=512), tokenizer):
+        part.save_pretrained(lm)
+    first, second = made.read("limber-table-1", "paper"), made.read("limber-vqa", "paper")
+    magma = replace(first.rows[-1], train=f"--encoder grid:{encoder_folder} --tune-encoder --bottleneck 4")
+    train = first.train.replace("--batch-size 2048 --accumulate 8", "--batch-size 8 --accumulate 2")
+    cut = {
+        "limber-table-1": replace(first, rows=[magma], train=train.replace("--steps 15000", "--steps 2")),
+        "limber-vqa": replace(second, rows=[row for row in second.rows if row.name == "MAGMA"]),
+    }
+    monkeypatch.setattr(made, "read", lambda table, _: cut[table])
+    names = {"lm": str(lm), "judge": str(encoder_folder)}
+    where = tmp_path / "vqa/made/limber-table-1"
+    captioned = made.reproduce("limber-table-1", "paper", where, data=data, names=names)
+    assert set(captioned["rows"]["MAGMA"]) == set(first.columns)
+    asked = made.reproduce("limber-vqa", "paper", tmp_path / "vqa", data=data, names={"lm": str(lm)})
+    assert [cell["n"] for cell in asked["rows"]["MAGMA"].values()] == [asked["rows"]["MAGMA"]["0"]["n"]] * 4

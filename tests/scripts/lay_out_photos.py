@@ -4,6 +4,8 @@
 
 FOLDER/flickr8k/    dataset_flickr8k.json and the tars beside it (links)
 FOLDER/text/        captions without pictures (links)
+FOLDER/lm/          a small causal language model of stories (links)
+FOLDER/cifar10/     pictures of ten classes (links)
 FOLDER/entailment/  captions of one photo and of two (links)
 FOLDER/mobilenetv2/ MobileNetV2 1.0 of ImageNet as a timm folder; its weights come from TensorFlow and need pad_type "same"
 """
@@ -38,6 +40,8 @@ def main(bundle: Path, folder: Path) -> None:
     link(folder / "mobilenetv2" / "model.safetensors", bundle / "encoders" / "mobilenetv2_100.safetensors")
     link(folder / "flickr8k", bundle / "flickr8k")
     link(folder / "text", bundle / "text")
+    link(folder / "lm", bundle / "lm")
+    link(folder / "cifar10", bundle / "cifar10")
     link(folder / "entailment", bundle / "entailment")
     print(
         f"{folder} is ready: imageless reproduce captioning --on photos --data {folder} --out tables/captioning-photos"

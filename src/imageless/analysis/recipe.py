@@ -132,7 +132,7 @@ def steps_of(recipe: Recipe, seeds: Iterable[int], out: Path, data: Path | None)
     """Everything to be run, in stages that wait for each other."""
 
     def words(*texts: str) -> list[str]:
-        places = {"data": str(data), "made": str(out / "made"), **recipe.names}
+        places = {"data": str(data), "made": str(out / "made"), "runs": str(out / "runs"), **recipe.names}
         joined = sorted(texts, key=lambda text: text.startswith("--"))  # what is named goes before options
         return [word.format(**places) for text in joined for word in shlex.split(text)]
 

@@ -131,8 +131,10 @@ class Contrast:
         return {
             "image_to_text_r1": _recall(similar, 1),
             "image_to_text_r5": _recall(similar, 5),
+            "image_to_text_r10": _recall(similar, 10),
             "text_to_image_r1": _recall(similar.T, 1),
             "text_to_image_r5": _recall(similar.T, 5),
+            "text_to_image_r10": _recall(similar.T, 10),
             "paired": float(similar.diagonal().mean()),
             "unrelated": float(unrelated),
             "caption_caption": float((between.sum() - between.diagonal().sum()) / (between.numel() - len(between))),
