@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from imageless import __version__
+from imageless.benchmarks import ceilings
 from imageless.folders import cache
 
 PACKAGES = ("torch", "transformers", "accelerate", "open-clip-torch", "timm")
-EXTRAS = {"datasets": "data", "webdataset": "data", "pycocoevalcap": "metrics"}
+EXTRAS = {"datasets": "data", "webdataset": "data", "pycocoevalcap": "metrics", "nltk": "concepts"}
 
 
 def check() -> dict[str, str]:
@@ -27,7 +27,9 @@ def check() -> dict[str, str]:
         "extras missing": ", ".join(missing) or "none",
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "cores": f"{len(os.sched_getaffinity(0))}, torch uses {torch.get_num_threads()} threads",
-        "matrix product": ", ".join(f"{name} {_speed(dtype):,.0f} GFLOP/s" for name, dtype in _dtypes().items()),
+        "matrix product": ", ".join(
+            f"{name} {ceilings.gflops(getattr(torch, name), 1024):,.0f} GFLOP/s" for name in ("float32", "bfloat16")
+        ),
         "Hub": "reachable" if _hub() else "not reachable: name local folders",
         "cache": f"{cache()}, {_size() / 1e6:,.0f} MB",
     }
@@ -38,26 +40,6 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "missing"
-
-
-def _dtypes() -> dict[str, object]:
-    import torch
-
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def _speed(dtype) -> float:
-    """Billions of operations a second in a matrix product of 1,024."""
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    matrix = torch.randn(1024, 1024, device=device).to(dtype)
-    best = 0.0
-    for _ in range(5):
-        began = time.perf_counter()
-        float((matrix @ matrix)[0, 0])  # reading a number waits for the device
-        best = max(best, 2 * 1024**3 / (time.perf_counter() - began) / 1e9)
-    return best
 
 
 def _hub() -> bool:

@@ -84,6 +84,21 @@ def scored(result: dict[str, Any]) -> str:
     )
 
 
+def benched(result: dict[str, Any]) -> str:
+    """A line a figure, beneath where it was measured."""
+    machine = result["machine"]
+    lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['device']}"]
+    for row in result["figures"]:
+        beside = "" if row["baseline"] is None else f" (baseline {row['baseline']:,.1f}): {row['ratio']:.1f}x"
+        agreement = ", ".join(f"{name} {value:.2g}" for name, value in row["agreement"].items())
+        lines.append(
+            f"{row['figure']:<28} {row['ours']:,.2f} {row['unit']}{beside}, goal {row['goal']}; {agreement}".rstrip(
+                "; "
+            )
+        )
+    return "\n".join(lines)
+
+
 def one_line(text: str) -> str:
     """A message without line breaks."""
     return " ".join(text.split())

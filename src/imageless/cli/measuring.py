@@ -120,6 +120,22 @@ def contrast(
 
 
 @app.command
+def bench(*, only: str | None = None, quick: bool = False, json: AsJson = False) -> None:
+    """Measure how fast things are beside what people would write today, in turns, in one run.
+
+    Parameters
+    ----------
+    only
+        One figure: text-embedding, scoring, adapters or startup.
+    quick
+        Small inputs and one round, to see that everything runs.
+    """
+    from imageless.benchmarks import bench
+
+    show(bench(only, quick), json, shown.benched)
+
+
+@app.command
 def reproduce(
     table: str,
     /,

@@ -1,0 +1,48 @@
+"""Benchmarks run, compare what they time, and say where: no time is asserted here."""
+
+from __future__ import annotations
+
+import shutil
+
+import open_clip
+import pytest
+
+from imageless.benchmarks import base, text_embedding
+
+
+def test_captions_are_as_long_as_they_say():
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    told = text_embedding.captions(300)
+    lengths = [len(tokenizer.encode(sentence)) + 2 for sentence in told]
+    assert lengths == [len(sentence.split()) + 2 for sentence in told]
+    assert 13 < sum(lengths) / 300 < 14 and len(set(told)) == 300
+
+
+def test_a_ratio_is_the_median_of_rounds():
+    told = base.row("f", "n/s", 10, [2.0, 4.0, 8.0], [1.0, 1.0, 1.0], "g", {})
+    assert (told.baseline, told.ours, told.ratio, told.rounds) == (2.5, 10.0, 4.0, [2.0, 4.0, 8.0])
+
+
+@pytest.mark.parametrize("name", ["text-embedding", "adapters", "startup"])
+def test_a_figure_runs_and_agrees(imageless, name):
+    result = imageless("bench", "--only", name, "--quick", "--json").json
+    assert {"processor", "cores", "float32_gflops", "bfloat16_gflops", "copy_gb_per_s"} <= result["machine"].keys()
+    for row in result["figures"]:
+        assert {"figure", "baseline", "ours", "ratio", "goal", "agreement"} <= row.keys()
+    agreement = {row["figure"]: row["agreement"] for row in result["figures"]}
+    if name == "text-embedding":
+        assert agreement["text embedding, float32"]["largest_difference"] < 1e-5
+        assert agreement["text embedding, bfloat16"]["least_cosine"] > 0.999
+    if name == "adapters":
+        assert agreement["covariance noise"]["covariance_cosine"] > 0.99
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Java is not here: apt install default-jre-headless")
+def test_scores_are_the_official_ones(imageless):
+    pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
+    (row,) = imageless("bench", "--only", "scoring", "--quick", "--json").json["figures"]
+    assert row["agreement"]["largest_difference"] < 1e-6
+
+
+def test_an_unknown_figure_lists_those_there_are(imageless):
+    assert "--only: expected one of text-embedding, scoring" in imageless("bench", "--only", "speed").complaint
