@@ -18,6 +18,7 @@ from imageless.screen import progress
 
 FIGURES = {
     "text-embedding": "imageless.benchmarks.text_embedding",
+    "answering": "imageless.benchmarks.answering",
     "scoring": "imageless.benchmarks.scoring",
     "adapters": "imageless.benchmarks.adapters",
     "startup": "imageless.benchmarks.startup",

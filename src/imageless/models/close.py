@@ -11,6 +11,8 @@ CLOSE, arXiv:2211.09778.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -18,8 +20,10 @@ from torch import Tensor
 from transformers import T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
+from imageless.models.beams import search
 from imageless.models.prefix import Prefix
 from imageless.models.reader import Generated, Reader
+from imageless.models.t5_decoder import T5Decoder
 
 
 class Close(Reader):
@@ -32,6 +36,7 @@ class Close(Reader):
         self.lm = lm
         self.dim, self.length = dim, length
         self.prefix = Prefix(dim, length, lm.config.d_model)
+        self._decoder: T5Decoder | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -75,12 +80,17 @@ class Close(Reader):
         longest: int = 32,
         length_penalty: float = 0.0,
     ) -> Generated:
-        read = BaseModelOutput(last_hidden_state=hidden)
-        out = self._search(beams, n_best, longest, length_penalty, encoder_outputs=read, attention_mask=mask)
-        ids = out.sequences.unflatten(0, (-1, n_best))[:, :, 1:]  # (batch, n_best, length), without the start token
-        end = ids == self.lm.config.eos_token_id
-        said = (ids != self.lm.config.pad_token_id) & (
-            end.cumsum(-1) - end.long() == 0
-        )  # beams are filled up with ends
-        ids = ids.masked_fill(~said, self.lm.config.pad_token_id)
-        return self._generated(out, ids, said, beams, length_penalty)
+        if self._decoder is None:
+            self._decoder = T5Decoder(self.lm)
+        steps, config = self._decoder.start(hidden, mask, longest), self.lm.config
+        tokens = (config.decoder_start_token_id, config.eos_token_id, config.pad_token_id)
+        return Generated(*search(steps, len(hidden), *tokens, beams, n_best, longest, length_penalty, hidden.device))
+
+    def train(self, mode: bool = True) -> Close:
+        """What steps are made of is laid out anew once the weights may have changed."""
+        self._decoder = None
+        return super().train(mode)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:  # torch's own door for another device or precision
+        self._decoder = None
+        return super()._apply(fn, recurse)

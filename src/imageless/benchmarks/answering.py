@@ -1,0 +1,94 @@
+"""A caption from a picture's vector with T5-base, beam 5: transformers' generate beside ours, one vector and many at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import T5Config, T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from imageless.benchmarks.base import Figure, in_turns, row
+from imageless.models.close import Close
+
+TOKENS: dict[str, Any] = dict(decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
+BASE: dict[str, Any] = dict(vocab_size=32128, d_model=768, d_kv=64, num_heads=12, d_ff=3072, num_layers=12)
+SMALL: dict[str, Any] = dict(vocab_size=512, d_model=64, d_kv=16, num_heads=4, d_ff=128, num_layers=2)
+DIM, BEAMS = 768, 5
+
+
+def close(sizes: dict[str, Any], dtype: torch.dtype = torch.float32) -> Close:
+    """The shape with random weights, which say something of every length asked for."""
+    torch.manual_seed(0)
+    lm = T5ForConditionalGeneration(T5Config(**sizes, **TOKENS))
+    return Close(lm, DIM).eval().requires_grad_(False).to(dtype)
+
+
+def theirs(model: Close, vectors: Tensor, longest: int, batch: int) -> Tensor:
+    """What people write today, on what the prefix gives the encoder."""
+    ids = []
+    for start in range(0, len(vectors), batch):
+        hidden, mask = model.read(vectors[start : start + batch], *_nothing(vectors[start : start + batch]))
+        out = model.lm.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
+            attention_mask=mask,
+            num_beams=BEAMS,
+            max_new_tokens=longest,
+            length_penalty=0.0,
+            early_stopping=False,
+            do_sample=False,
+        )[:, 1:]
+        ids.append(F.pad(out, (0, longest - out.shape[1])))
+    return torch.cat(ids)
+
+
+def ours(model: Close, vectors: Tensor, longest: int, batch: int) -> Tensor:
+    """What `imageless caption` does with a vector."""
+    parts = [vectors[start : start + batch] for start in range(0, len(vectors), batch)]
+    return torch.cat([model.generate(part, *_nothing(part), beams=BEAMS, longest=longest).ids[:, 0] for part in parts])
+
+
+def _nothing(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """An empty prompt for each."""
+    empty = torch.zeros(len(vectors), 0, dtype=torch.long)
+    return empty, empty
+
+
+@torch.no_grad()
+def figures(quick: bool) -> list[Figure]:
+    sizes, longest, rounds, many = (SMALL, 4, 1, 4) if quick else (BASE, 12, 3, 64)
+    vectors = F.normalize(torch.randn(many, DIM, generator=torch.Generator().manual_seed(0)), dim=-1)
+    whole, half = close(sizes), close(sizes, torch.bfloat16)
+    found = []
+    for name, count, batch, goals in (
+        ("captioning latency", 1, 1, (">= 2.5x, the same words", ">= 4x")),
+        ("captioning throughput", many, min(many, 32), (">= 4x, the same words", ">= 4x")),
+    ):
+        seen = vectors[:count]
+        said = [
+            theirs(whole, seen, longest, batch),
+            ours(whole, seen, longest, batch),
+            ours(half, seen.bfloat16(), longest, batch),
+        ]
+        taken = in_turns(
+            [
+                lambda seen=seen, batch=batch: theirs(whole, seen, longest, batch),
+                lambda seen=seen, batch=batch: ours(whole, seen, longest, batch),
+                lambda seen=seen, batch=batch: ours(half, seen.bfloat16(), longest, batch),
+            ],
+            rounds,
+        )
+        for number, dtype in ((1, "float32"), (2, "bfloat16")):
+            same = float((said[0] == said[number]).float().mean())
+            what = {
+                "input": f"{count} vectors, {longest} tokens each, T5-base's shape with random weights, beam {BEAMS}",
+                "baseline": f"transformers generate, float32, batches of {batch}",
+                "ours": f"imageless, {dtype}",
+            }
+            unit, goal = "tokens/s of one caption" if count == 1 else "captions/s", goals[number - 1]
+            amount = longest if count == 1 else count
+            figure = f"{name}, {dtype}"
+            found.append(row(figure, unit, amount, taken[0], taken[number], goal, {"same_tokens": same}, what=what))
+    return found

@@ -1,0 +1,141 @@
+"""A T5's decoder, one token at a time and nothing else: what a caption's beam search asks for.
+
+    token -> embedding -> [ self-attention | attention to what was read | feed-forward ] x layers -> logits
+
+The same numbers as transformers' own modules (models/t5/modeling_t5.py, v5.23), from the same weights. Notable:
+- A step's time is that of reading the weights once, so what reads the same input is one matrix: query, key and value, and
+  both halves of a gated feed-forward layer.
+- What was read is attended to by all beams of an input at once: its keys and values stand there once, not once a beam.
+- Keys and values of what was written lie in place, with room for the longest caption; beams change places in what is
+  filled of it.
+- With `dtype` bfloat16 the weights are read in half the bytes; what passes between layers stays float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
+
+
+class T5Decoder:
+    """The weights of a decoder, laid out for steps; `start` begins a batch."""
+
+    def __init__(self, lm: T5ForConditionalGeneration, dtype: torch.dtype | None = None):
+        decoder: Any = lm.decoder
+        config: Any = lm.config
+        self.dtype = dtype or lm.lm_head.weight.dtype
+        self.heads, self.width = config.num_heads, config.d_kv
+        self.embedding: Tensor = decoder.embed_tokens.weight.detach()
+        self.layers = [_Layer(block, self.dtype) for block in decoder.block]
+        self.norm, self.eps = decoder.final_layer_norm.weight.detach(), config.layer_norm_epsilon
+        scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
+        self.head = (lm.lm_head.weight.detach() * scale).to(self.dtype)
+        bias: Tensor = decoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight.detach().float()
+        buckets = (config.relative_attention_num_buckets, config.relative_attention_max_distance)
+        self._bias, self._buckets = bias, buckets
+
+    def nearness(self, longest: int) -> Float[Tensor, "heads longest"]:
+        """What a token's distance behind the newest one adds to its weight, the newest last."""
+        behind = torch.arange(1 - longest, 1, device=self._bias.device)
+        return self._bias[T5Attention._relative_position_bucket(behind, False, *self._buckets)].T.contiguous()
+
+    def start(
+        self, hidden: Float[Tensor, "inputs read width"], mask: Int[Tensor, "inputs read"], longest: int
+    ) -> Steps:
+        """Steps that attend to what was read, one row an input to begin with."""
+        return Steps(self, hidden, mask, longest)
+
+
+class _Layer:
+    """One block's weights."""
+
+    def __init__(self, block: Any, dtype: torch.dtype):
+        mine, read, forward = block.layer
+        attention, cross, dense = mine.SelfAttention, read.EncDecAttention, forward.DenseReluDense
+
+        def joined(*linears: Any) -> Tensor:
+            return torch.cat([linear.weight.detach() for linear in linears]).to(dtype)
+
+        self.norms = [part.layer_norm.weight.detach() for part in block.layer]
+        self.self_in, self.self_out = joined(attention.q, attention.k, attention.v), joined(attention.o)
+        self.cross_in, self.cross_read, self.cross_out = joined(cross.q), joined(cross.k, cross.v), joined(cross.o)
+        self.gated = hasattr(dense, "wi_0")
+        self.wide_in = joined(dense.wi_0, dense.wi_1) if self.gated else joined(dense.wi)
+        self.wide_out, self.act = joined(dense.wo), dense.act
+
+
+class Steps:
+    """A batch under way: rows of one input stand together. See beams.py for what is asked of it."""
+
+    def __init__(self, decoder: T5Decoder, hidden: Tensor, mask: Tensor, longest: int):
+        self.decoder, self.inputs, self.rows, self.length = decoder, len(hidden), len(hidden), 0
+        shape = (2, decoder.heads, decoder.width)
+        self.read = [
+            _linear(hidden, layer.cross_read).unflatten(-1, shape).permute(2, 0, 3, 1, 4).contiguous()
+            for layer in decoder.layers
+        ]  # (keys and values, inputs, heads, read, width)
+        self.unseen = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, -torch.inf)[:, None, None]
+        places = (len(decoder.layers), 2, self.rows, decoder.heads, longest, decoder.width)
+        self.written = torch.empty(places, device=hidden.device)
+        self.near = decoder.nearness(longest)[None, :, None]  # (1, heads, 1, longest)
+
+    @torch.no_grad()
+    def step(self, ids: Int[Tensor, " rows"]) -> Float[Tensor, "rows vocabulary"]:
+        """Logits of what follows, after another token of every row."""
+        decoder, new = self.decoder, self.length
+        self.length += 1
+        near = self.near[..., -self.length :]
+        x = decoder.embedding[ids].float()  # (rows, width)
+        for layer, read, written in zip(decoder.layers, self.read, self.written, strict=True):
+            query, key, value = (
+                _linear(_normed(x, layer.norms[0], decoder.eps), layer.self_in)
+                .unflatten(-1, (3, decoder.heads, decoder.width))
+                .unbind(1)
+            )
+            written[0, :, :, new], written[1, :, :, new] = key, value
+            keys, values = written[0, :, :, : self.length], written[1, :, :, : self.length]
+            seen = F.scaled_dot_product_attention(query[:, :, None], keys, values, near, scale=1.0)
+            x = x + _linear(seen.flatten(1), layer.self_out)
+            query = _linear(_normed(x, layer.norms[1], decoder.eps), layer.cross_in)
+            query = query.unflatten(0, (self.inputs, -1)).unflatten(-1, (decoder.heads, decoder.width)).transpose(1, 2)
+            seen = F.scaled_dot_product_attention(query, read[0], read[1], self.unseen, scale=1.0)
+            x = x + _linear(seen.transpose(1, 2).flatten(2).flatten(0, 1), layer.cross_out)
+            wide = _linear(_normed(x, layer.norms[2], decoder.eps), layer.wide_in)
+            if layer.gated:
+                gate, through = wide.chunk(2, dim=-1)
+                wide = layer.act(gate) * through
+            else:
+                wide = layer.act(wide)
+            x = x + _linear(wide, layer.wide_out)
+        return _linear(_normed(x, decoder.norm, decoder.eps), decoder.head)
+
+    def keep(self, rows: Int[Tensor, " kept"], inputs: Int[Tensor, " some"] | None = None) -> None:
+        """Go on with these rows, in this order; of what was read with that of `inputs`, if not of all."""
+        if inputs is not None:
+            self.read, self.unseen = [read[:, inputs] for read in self.read], self.unseen[inputs]
+            self.inputs = len(inputs)
+        filled = self.written[..., : self.length, :]
+        if len(rows) == self.rows:
+            filled.copy_(filled.index_select(2, rows))
+            return
+        shape = list(self.written.shape)
+        shape[2] = len(rows)
+        moved = self.written.new_empty(shape)
+        moved[..., : self.length, :] = filled.index_select(2, rows)
+        self.written, self.rows = moved, len(rows)
+
+
+def _linear(x: Float[Tensor, "... width"], weight: Float[Tensor, "out width"]) -> Float[Tensor, "... out"]:
+    """float32 in and out, whatever the weights are held in."""
+    return F.linear(x.to(weight.dtype), weight).float()
+
+
+def _normed(x: Float[Tensor, "... width"], weight: Float[Tensor, " width"], eps: float) -> Float[Tensor, "... width"]:
+    """By its root mean square."""
+    return F.rms_norm(x, (x.shape[-1],), weight.float(), eps)
