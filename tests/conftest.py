@@ -32,7 +32,15 @@ SEAMS = ("models", "adapters", "vectors", "draws", "encoders")
 install_import_hook([f"imageless.{name}" for name in SEAMS], "beartype.beartype")
 
 SHARED = Path(__file__).parents[1].parent / "shared/data"
-LONGEST = ("test_paper_recipes.py", "test_reproduce.py")  # minutes each: begun last, they would be waited for alone
+LONGEST = (
+    "test_paper_recipes.py",
+    "test_reproduce.py",
+    "test_resume.py",
+    "test_synthesize.py",
+    "test_watching.py",
+    "test_limber.py",
+)
+"""Minutes each: begun last, they would be waited for alone."""
 COLOURS = ("red", "blue", "green", "black", "white", "yellow")
 ANIMALS = ("dog", "cat", "bird", "fish", "horse")
 PLACES = ("in the snow", "on a beach")
@@ -45,8 +53,8 @@ def sentence(number: int) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """The longest files first; `--no-loadscope-reorder` keeps them there."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True, scope="session")
