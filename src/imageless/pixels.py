@@ -138,16 +138,18 @@ class Anew:
         return len(self.wanted)
 
     def __getitem__(self, rows: np.ndarray) -> Tensor:
-        return torch.stack(list(self._threads.map(self._open, rows.tolist())))
+        opened = list(self._threads.map(self._open, rows.tolist()))
+        found = {row: why for row, why in zip(rows.tolist(), opened, strict=True) if isinstance(why, str)}
+        if found and not self.failed:
+            log.warning("pictures that cannot be read teach nothing, the first: %s", next(iter(found.values())))
+        self.failed |= found
+        return torch.stack([self._grey if isinstance(pixels, str) else pixels for pixels in opened])
 
-    def _open(self, row: int) -> Tensor:
+    def _open(self, row: int) -> Tensor | str:
         try:
             return self.preprocess(pictures.load(self.wanted[row]))
         except InputError as error:
-            if not self.failed:
-                log.warning("pictures that cannot be read teach nothing, the first: %s", error)
-            self.failed[row] = str(error)
-            return self._grey
+            return str(error)
 
 
 def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path) -> PixelTable:

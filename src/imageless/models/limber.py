@@ -137,12 +137,28 @@ class Limber(Reader):
         length_penalty: float = 0.0,
     ) -> Generated:
         pad = self.lm.config.pad_token_id if self.lm.config.pad_token_id is not None else self.end
-        told = {"inputs_embeds": hidden, "attention_mask": mask, "eos_token_id": self.end, "pad_token_id": pad}
-        out = self._search(beams, n_best, longest, length_penalty, **told)
+        out = self.lm.generate(
+            inputs_embeds=hidden,
+            attention_mask=mask,
+            eos_token_id=self.end,
+            pad_token_id=pad,
+            num_beams=beams,
+            num_return_sequences=n_best,
+            max_new_tokens=longest,
+            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
         ids = out.sequences.unflatten(0, (-1, n_best))  # (batch, n_best, length): what was read is not among it
         ended = ids == self.end
         said = ended.cumsum(-1) - ended.long() == 0
-        return self._generated(out, ids.masked_fill(~said | ended, pad), said, beams, length_penalty)
+        ids = ids.masked_fill(~said | ended, pad)
+        if beams > 1:  # undivided by the length that beams are compared by
+            compared = out.sequences_scores.unflatten(0, ids.shape[:2])
+            return Generated(ids, compared * said.sum(-1) ** length_penalty)
+        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
+        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))
 
 
 def _positions(mask: Int[Tensor, "batch read"]) -> Int[Tensor, "batch read"]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -18,11 +19,12 @@ class Generated:
     scores: Float[Tensor, "batch n_best"]
 
 
-class Reader(nn.Module):
+class Reader(nn.Module, ABC):
     """A language model that reads vectors; how it reads (`read`) and what words cost it (`losses`) is its own."""
 
     lm: Any  # transformers' generation mixin defies static types
 
+    @abstractmethod
     def read(
         self,
         vectors: Float[Tensor, "batch dim"],
@@ -30,8 +32,8 @@ class Reader(nn.Module):
         prompt_mask: Int[Tensor, "batch words"],
     ) -> tuple[Float[Tensor, "batch read width"], Int[Tensor, "batch read"]]:
         """What stands for the vector and the prompt, with its mask."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(
         self,
         hidden: Float[Tensor, "batch read width"],
@@ -40,7 +42,6 @@ class Reader(nn.Module):
         owners: Int[Tensor, " targets"],
     ) -> Float[Tensor, "targets length"]:
         """Cross entropy of every target token after what its owner has read, 0 at padding."""
-        raise NotImplementedError
 
     def learned(self) -> nn.Module:
         """What training changes."""
@@ -84,6 +85,7 @@ class Reader(nn.Module):
         """Beam search; beams are compared by log probability / length ** `length_penalty`."""
         return self.say(*self.read(vectors, prompts, prompt_mask), beams, n_best, longest, length_penalty)
 
+    @abstractmethod
     def say(
         self,
         hidden: Float[Tensor, "batch read width"],
@@ -94,32 +96,3 @@ class Reader(nn.Module):
         length_penalty: float = 0.0,
     ) -> Generated:
         """What follows on what was read, searched for as `generate` says."""
-        raise NotImplementedError
-
-    def _search(self, beams: int, n_best: int, longest: int, length_penalty: float, **told: Any) -> Any:
-        """transformers' search."""
-        return self.lm.generate(
-            num_beams=beams,
-            num_return_sequences=n_best,
-            max_new_tokens=longest,
-            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
-            do_sample=False,
-            output_scores=True,
-            return_dict_in_generate=True,
-            **told,
-        )
-
-    def _generated(
-        self,
-        out: Any,
-        ids: Int[Tensor, "batch n_best length"],
-        said: Bool[Tensor, "batch n_best length"],
-        beams: int,
-        length_penalty: float,
-    ) -> Generated:
-        """The sequences with the log probability of what was `said`, undivided by the length that beams are compared by."""
-        if beams > 1:
-            compared = out.sequences_scores.unflatten(0, ids.shape[:2])
-            return Generated(ids, compared * said.sum(-1) ** length_penalty)
-        steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
-        return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))

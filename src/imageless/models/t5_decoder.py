@@ -24,7 +24,7 @@ from transformers.models.t5.modeling_t5 import T5Attention
 
 
 class T5Decoder:
-    """The weights of a decoder, laid out for steps; `start` begins a batch."""
+    """The weights of a decoder, laid out for steps, which takes their memory a second time; `start` begins a batch."""
 
     def __init__(self, lm: T5ForConditionalGeneration, dtype: torch.dtype | None = None):
         decoder: Any = lm.decoder

@@ -25,6 +25,7 @@ from imageless.stages import embed, few_shot, naming, scoring
 from imageless.stages.predict import Answer, Predictor
 from imageless.tasks.base import Scored
 from imageless.vectors import VectorTable
+from imageless.wordnet import wordnet
 
 log = logging.getLogger(__name__)
 SHOWN = 24  # pictures on the page
@@ -51,6 +52,8 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
     if options.blind and options.shots is None:
         raise InputError("--blind: expected --shots with it; a run that is blind by itself learned with --on nothing")
     expect_free(out, options.overwrite, resume=True)
+    if options.names or options.concepts:
+        wordnet()  # where it is missing, that is said before anything is answered
     predictor = Predictor(run, options)
     task: Any = (
         naming if options.names else tasks.task(predictor.config.task if options.shots is None else few_shot.TASK)
