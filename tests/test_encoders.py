@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import open_clip
 import pytest
 import timm
@@ -245,11 +246,26 @@ def test_the_count_is_exact_at_the_edge(loaded, kind, fits):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_preprocess_travels_to_loader_workers_without_the_weights(loaded, kind):
+def test_preprocess_travels_without_the_weights(loaded, kind):
     encoder = loaded[kind]
     parcel = pickle.dumps(encoder.preprocess)
     assert len(parcel) < 10_000
     torch.testing.assert_close(pickle.loads(parcel)(picture()), encoder.preprocess(picture()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_detail_is_kept_down_to_what_preprocess_looks_at(loaded, kind):
+    """`size` is what the shorter side is scaled to: a picture of that size passes without being scaled."""
+    preprocess = loaded[kind].preprocess
+    sharp = Image.fromarray(np.random.default_rng(0).integers(0, 256, (preprocess.size, preprocess.size, 3), np.uint8))
+    seen = preprocess(sharp).float()
+    side = seen.shape[-1]
+    first = (preprocess.size - side) // 2
+    cut = (
+        torch.from_numpy(np.asarray(sharp)[first : first + side, first : first + side].copy()).permute(2, 0, 1).float()
+    )
+    for shown, stored in zip(seen, cut, strict=True):  # channel by channel, as normalising does
+        assert torch.corrcoef(torch.stack([shown.flatten(), stored.flatten()]))[0, 1] > 0.999
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])

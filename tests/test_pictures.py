@@ -137,6 +137,36 @@ def test_rotation_that_exif_asks_for_is_applied_once(format, orientation):
     assert np.asarray(image)[4, 4].min() > 200 and np.asarray(image)[28, 44].max() < 50
 
 
+@pytest.mark.parametrize(
+    ("format", "size", "least", "left"),
+    [
+        ("JPEG", (1600, 1200), 224, (800, 600)),  # a third would do: halves only
+        ("JPEG", (4032, 3024), 224, (1008, 756)),
+        ("JPEG", (4032, 3024), 64, (504, 378)),  # an eighth is the least there is
+        ("JPEG", (640, 480), 224, (640, 480)),  # a half would be less than twice as much as is looked at
+        ("PNG", (1600, 1200), 224, (1600, 1200)),
+    ],
+)
+def test_a_jpeg_is_decoded_no_larger_than_it_has_to_be(format, size, least, left):
+    stored = BytesPicture("large", encoded(Image.new("RGB", size, "teal"), format))
+    assert pictures.load(stored, least=least).size == left
+    assert pictures.load(stored).size == size
+
+
+@pytest.mark.parametrize(("mode", "shade"), [("L", 77), ("RGB", (200, 60, 30)), ("CMYK", (0, 90, 200, 20))])
+def test_a_smaller_decoding_shows_the_same(mode, shade):
+    """Turned as EXIF says, of whatever mode, and nearly the pixels that scaling the whole would give."""
+    wave = Image.fromarray((127 + 100 * np.sin(np.mgrid[0:900, 0:1200][1] / 60)).astype(np.uint8))
+    scene = Image.composite(Image.new(mode, wave.size, shade), Image.new(mode, wave.size), wave)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = BytesPicture("photo", encoded(scene, "JPEG", quality=95, exif=exif))
+    whole, part = pictures.load(stored), pictures.load(stored, least=100)
+    assert (whole.size, part.size) == ((900, 1200), (225, 300))
+    small = [np.asarray(image.resize((90, 120), Image.Resampling.BICUBIC), dtype=int) for image in (whole, part)]
+    assert np.abs(small[0] - small[1]).max() <= 6
+
+
 def test_a_damaged_exif_block_does_not_cost_the_picture():
     data = encoded(colour("RGB", RED), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01broken")
     assert pictures.load(BytesPicture("odd", data)).size == (16, 12)

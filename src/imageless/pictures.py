@@ -106,14 +106,20 @@ class BytesPicture:
         return _decode(self.data)
 
 
-def load(picture: Picture, max_pixels: int = MAX_PIXELS) -> Image:
-    """The picture as upright RGB. `max_pixels` can only be lowered; Pillow stops at its default."""
+def load(picture: Picture, max_pixels: int = MAX_PIXELS, least: int | None = None) -> Image:
+    """The picture as upright RGB. `max_pixels` can only be lowered; Pillow stops at its default.
+
+    Who will look at no more than `least` pixels a side gets a JPEG at a half, a quarter or an eighth of its size where twice
+    `least` is left of it: a fraction of the work, and nearly the same once scaled down (docs/performance.md).
+    """
     with _quiet_pillow:
         try:
             with picture.open() as stored:
                 width, height = stored.size
                 if not 0 < width * height <= max_pixels:
                     raise NotAPicture(f"{width} x {height} pixels, of at most {max_pixels:,}")
+                if least is not None:
+                    stored.draft(None, (2 * least, 2 * least))
                 stored.load()
                 return _rgb(_upright(stored))
         except InputError:

@@ -1,4 +1,5 @@
-"""Pictures to arrays: decoded by several processes, and kept decoded where a training reads them many times.
+"""Pictures to arrays: decoded by several threads beside whatever uses them, and kept decoded where a training reads them
+many times.
 
 PIXELS/pixels_0000.npy    uint8 (rows, 3, size, size)
 PIXELS/about.json         rows per shard, names of the pictures that could not be read; written last
@@ -7,18 +8,18 @@ PIXELS/about.json         rows per shard, names of the pictures that could not b
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from imageless import pictures
 from imageless.errors import InputError
@@ -29,7 +30,18 @@ from imageless.screen import Progress, progress
 log = logging.getLogger(__name__)
 
 ROWS_PER_SHARD = 8192
-FEW = 256  # below this many pictures starting processes costs more than it saves
+
+
+@runtime_checkable
+class Preprocess(Protocol):
+    """One picture to one pixel tensor on the CPU, as a network was trained to see it. Pickles, weightless."""
+
+    @property
+    def size(self) -> int | None:
+        """What a picture's shorter side is brought to, in pixels: more of its detail is not seen. None: all of it is."""
+        ...
+
+    def __call__(self, image: Image.Image, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class View:
     """A picture as a timm model was trained to see it, still as uint8 (3, height, width): normalising is the model's part."""
 
     transform: Callable[[Image.Image], Tensor]
+    size: int
 
     @classmethod
     def of(cls, view: dict[str, Any]) -> View:
@@ -56,7 +69,7 @@ class View:
         from timm.data.transforms_factory import create_transform
 
         unscaled: Any = create_transform(**{**view, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}, is_training=False)
-        return cls(unscaled)
+        return cls(unscaled, before_crop(view))
 
     def __call__(self, image: Image.Image) -> Tensor:
         return (self.transform(image) * 255).round().to(torch.uint8)
@@ -71,34 +84,39 @@ class Prepared:
     failed: dict[int, str]
 
 
-class _Pictures(Dataset):
-    def __init__(self, wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor]):
-        self.wanted, self.preprocess = wanted, preprocess
-
-    def __len__(self) -> int:
-        return len(self.wanted)
-
-    def __getitem__(self, row: int) -> tuple[int, Tensor | str]:
-        try:
-            return row, self.preprocess(pictures.load(self.wanted[row]))
-        except InputError as error:
-            return row, str(error)
+def before_crop(view: dict[str, Any]) -> int:
+    """What timm's data config brings the shorter side to before it cuts the middle out."""
+    return math.ceil(min(view["input_size"][1:]) / (view.get("crop_pct") or 1.0))
 
 
-def _collate(items: list[tuple[int, Tensor | str]]) -> Prepared:
-    good = [(row, value) for row, value in items if isinstance(value, Tensor)]
-    failed = {row: value for row, value in items if isinstance(value, str)}
-    pixels = torch.stack([value for _, value in good]) if good else torch.zeros(0)
-    return Prepared([row for row, _ in good], pixels, failed)
+def opened(picture: Picture, preprocess: Preprocess) -> Tensor | str:
+    """A picture's pixels, or why it has none."""
+    try:
+        return preprocess(pictures.load(picture, least=preprocess.size))
+    except InputError as error:
+        return str(error)
 
 
-def prepared(
-    wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor], batch: int = 64, workers: int | None = None
-) -> Iterator[Prepared]:
-    """Decode pictures in order, `batch` at a time, with a process per core when there are many."""
-    if workers is None:
-        workers = min(len(os.sched_getaffinity(0)), 16) if len(wanted) > FEW else 0
-    yield from DataLoader(_Pictures(wanted, preprocess), batch, num_workers=workers, collate_fn=_collate)
+def prepared(wanted: Sequence[Picture], preprocess: Preprocess, batch: int = 64) -> Iterator[Prepared]:
+    """Decode pictures in order, `batch` at a time; the next ones are decoded while these are looked at."""
+    with _threads() as threads:  # Pillow lets go of the interpreter while it decodes and scales
+
+        def begun(start: int) -> Iterator[Tensor | str]:
+            return threads.map(
+                lambda row: opened(wanted[row], preprocess), range(start, min(start + batch, len(wanted)))
+            )
+
+        upcoming = begun(0)
+        for start in range(0, len(wanted), batch):
+            done = dict(enumerate(upcoming, start))
+            upcoming = begun(start + batch)
+            good = {row: pixels for row, pixels in done.items() if isinstance(pixels, Tensor)}
+            failed = {row: why for row, why in done.items() if isinstance(why, str)}
+            yield Prepared(list(good), torch.stack(list(good.values())) if good else torch.zeros(0), failed)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0))))
 
 
 class PixelTable:
@@ -128,28 +146,22 @@ class Anew:
     One that cannot be read is grey; `failed` has the rows that were and why.
     """
 
-    def __init__(self, wanted: Sequence[Picture], preprocess: Callable[[Image.Image], Tensor]):
+    def __init__(self, wanted: Sequence[Picture], preprocess: Preprocess):
         self.wanted, self.preprocess = wanted, preprocess
         self.failed: dict[int, str] = {}
         self._grey = preprocess(Image.new("RGB", (64, 64), (128, 128, 128)))
-        self._threads = ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0))))  # Pillow lets go of the interpreter
+        self._threads = _threads()
 
     def __len__(self) -> int:
         return len(self.wanted)
 
     def __getitem__(self, rows: np.ndarray) -> Tensor:
-        opened = list(self._threads.map(self._open, rows.tolist()))
-        found = {row: why for row, why in zip(rows.tolist(), opened, strict=True) if isinstance(why, str)}
+        seen = list(self._threads.map(lambda row: opened(self.wanted[row], self.preprocess), rows.tolist()))
+        found = {row: why for row, why in zip(rows.tolist(), seen, strict=True) if isinstance(why, str)}
         if found and not self.failed:
             log.warning("pictures that cannot be read teach nothing, the first: %s", next(iter(found.values())))
         self.failed |= found
-        return torch.stack([self._grey if isinstance(pixels, str) else pixels for pixels in opened])
-
-    def _open(self, row: int) -> Tensor | str:
-        try:
-            return self.preprocess(pictures.load(self.wanted[row]))
-        except InputError as error:
-            return str(error)
+        return torch.stack([self._grey if isinstance(pixels, str) else pixels for pixels in seen])
 
 
 def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, folder: Path) -> PixelTable:

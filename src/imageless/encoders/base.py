@@ -4,7 +4,7 @@ An encoder turns sentences and pictures into vectors of one space and never lear
 Notable:
 - Vectors are raw, not unit length. Several captions of a scene are averaged as raw vectors, as the official code
   does (close/model/clip_t5_model.py @ 80f8db0); whoever reads a vector makes it unit length.
-- `preprocess` is kept apart from the weights, so that loader workers can have it.
+- `preprocess` is kept apart from the weights, so that threads and other processes can have it.
 - A Hub that cannot be reached costs one short request, not minutes of retries, and becomes one line.
 """
 
@@ -27,6 +27,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from imageless.errors import InputError
+from imageless.pixels import Preprocess
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "fp32": torch.float32, "bf16": torch.bfloat16}
 HUB_PATIENCE = 5.0  # seconds for one request to the Hub before it counts as out of reach
@@ -59,9 +60,7 @@ class Encoder(Protocol):
         ...
 
     @property
-    def preprocess(self) -> Callable[[Image], Shaped[Tensor, "3 height width"]]:
-        """One picture to one pixel tensor on the CPU, as the checkpoint was trained to see it. Pickles, weightless."""
-        ...
+    def preprocess(self) -> Preprocess: ...
 
     def texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dim"]: ...
 
@@ -73,10 +72,11 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Preprocess:
+class Transform:
     """A checkpoint's own transform, fed with RGB whatever the picture's mode."""
 
     transform: Callable[[Image], Tensor]
+    size: int | None
 
     def __call__(self, image: Image) -> Float[Tensor, "3 height width"]:
         return self.transform(image.convert("RGB"))

@@ -51,7 +51,7 @@ class HuggingFace:
         self.context = model.config.text_config.max_position_embeddings
         text = model.config.text_config
         self.dim = model.config.projection_dim if self.family == "clip" else text.projection_size
-        self.preprocess = base.Preprocess(partial(_pixels, processor))
+        self.preprocess = base.Transform(partial(_pixels, processor), _size(processor))
 
     @property
     def fingerprint(self) -> str:
@@ -146,6 +146,12 @@ def _check_family(source: str, model_type: str) -> None:
         raise InputError(
             f"expected a model of type {' or '.join(FAMILIES)}, {source} is {model_type!r}; choose another"
         )
+
+
+def _size(processor: Any) -> int | None:
+    """What a picture's shorter side is brought to; None where it stays as it is."""
+    sides = [side for side in dict(processor.size).values() if side is not None]
+    return max(sides) if processor.do_resize else None
 
 
 def _pixels(processor: Any, image: Image) -> Tensor:

@@ -59,8 +59,9 @@ class OpenClip:
         self.device = device
         self._fingerprint: str | None = None
         self.dtype = dtype
-        transform: Any = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
-        self.preprocess = base.Preprocess(transform)
+        view = PreprocessCfg(**model.visual.preprocess_cfg)
+        transform: Any = image_transform_v2(view, is_train=False)
+        self.preprocess = base.Transform(transform, min(view.size) if isinstance(view.size, tuple) else view.size)
 
     @property
     def fingerprint(self) -> str:

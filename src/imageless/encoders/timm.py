@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from imageless.encoders import base
 from imageless.errors import InputError
+from imageless.pixels import before_crop
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Timm:
         self.dtype = dtype
         self.view = resolve_model_data_config(model)
         transform: Any = create_transform(**self.view, is_training=False)
-        self.preprocess = base.Preprocess(transform)
+        self.preprocess = base.Transform(transform, before_crop(self.view))
         self.dim = self.images(torch.zeros(1, *self.view["input_size"])).shape[-1]
 
     @property
