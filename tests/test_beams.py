@@ -10,6 +10,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from imageless.models import beams
+from imageless.models.eight_bits import EightBits
 from imageless.models.language import small_t5
 from imageless.models.t5_decoder import T5Decoder
 
@@ -102,13 +103,26 @@ def test_logits_are_those_of_transformers_and_rows_may_change_places():
     assert torch.allclose(last, told[:, 2], atol=1e-4)
 
 
-def test_in_bfloat16_the_numbers_are_near():
-    lm = model("classic", 1)
+@pytest.mark.parametrize(("dtype", "near"), [(torch.bfloat16, 0.999), (torch.int8, 0.995)])
+@pytest.mark.parametrize("kind", ["classic", "gated"])
+def test_in_fewer_bits_the_numbers_are_near(kind, dtype, near):
+    lm = model(kind, 1)
     hidden, mask = read(lm, 3)
-    whole, half = (T5Decoder(lm, dtype).start(hidden, mask, 4) for dtype in (None, torch.bfloat16))
+    whole, half = (T5Decoder(lm, held).start(hidden, mask, 4) for held in (None, dtype))
     ids = torch.zeros(3, dtype=torch.long)
     one, other = whole.step(ids), half.step(ids)
-    assert torch.nn.functional.cosine_similarity(one, other).min() > 0.999
+    assert torch.nn.functional.cosine_similarity(one, other).min() > near
+
+
+@pytest.mark.parametrize("shape", [(3, 24), (2, 5, 24)])
+def test_eight_bits_are_a_linear_layer_of_rounded_numbers(shape):
+    """Against plain arithmetic on the same rounded numbers; rows of nothing and of any size are told as well."""
+    weight, x = torch.randn(7, 24) * torch.logspace(-3, 3, 7)[:, None], torch.randn(*shape) * 1e3
+    x.view(-1, 24)[0] = 0
+    scales = weight.abs().amax(1, keepdim=True) / 127
+    largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-12)
+    told = ((x * (127 / largest)).round() * largest / 127) @ ((weight / scales).round() * scales).T
+    torch.testing.assert_close(EightBits(weight)(x), told, rtol=1e-4, atol=1e-2)
 
 
 def test_what_has_ended_leaves_the_batch():

@@ -23,7 +23,7 @@ def test_a_ratio_is_the_median_of_rounds():
     assert (told.baseline, told.ours, told.ratio, told.rounds) == (2.5, 10.0, 4.0, [2.0, 4.0, 8.0])
 
 
-@pytest.mark.parametrize("name", ["text-embedding", "answering", "adapters", "startup"])
+@pytest.mark.parametrize("name", ["text-embedding", "image-embedding", "training", "answering", "adapters", "startup"])
 def test_a_figure_runs_and_agrees(imageless, name):
     result = imageless("bench", "--only", name, "--quick", "--json").json
     assert {"processor", "cores", "float32_gflops", "bfloat16_gflops", "copy_gb_per_s"} <= result["machine"].keys()
@@ -33,9 +33,17 @@ def test_a_figure_runs_and_agrees(imageless, name):
     if name == "text-embedding":
         assert agreement["text embedding, float32"]["largest_difference"] < 1e-5
         assert agreement["text embedding, bfloat16"]["least_cosine"] > 0.999
+    if name == "image-embedding":
+        assert agreement["image embedding, float32"]["least_cosine"] > 0.9999
+        assert agreement["image embedding, bfloat16"]["least_cosine"] > 0.999
+        assert agreement["photo decoding"]["mean_difference_of_255"] < 2
+    if name == "training":
+        assert agreement["training, float32"]["last_loss_apart"] < 1e-3
+        assert agreement["training, bfloat16"]["last_loss_apart"] < 1e-2
     if name == "answering":
         assert agreement["captioning latency, float32"]["same_tokens"] == 1
         assert agreement["captioning throughput, float32"]["same_tokens"] == 1
+        assert agreement["captioning throughput, int8"]["same_tokens"] > 0
     if name == "adapters":
         assert agreement["covariance noise"]["covariance_cosine"] > 0.99
 
@@ -49,5 +57,6 @@ def test_scores_are_the_official_ones(imageless):
 
 def test_an_unknown_figure_lists_those_there_are(imageless):
     assert (
-        "--only: expected one of text-embedding, answering, scoring" in imageless("bench", "--only", "speed").complaint
+        "--only: expected one of text-embedding, image-embedding, training"
+        in imageless("bench", "--only", "speed").complaint
     )

@@ -92,6 +92,14 @@ def test_caption(imageless, run, photos):
         assert result["nbest"][0] == {"text": result["text"], "score": result["score"]}
 
 
+def test_caption_in_eight_bits_is_nearly_as_sure_of_its_words(imageless, run, photos):
+    whole, eight = (
+        imageless("caption", run, photos, *CPU, "--json", *more).json["results"] for more in ([], ["--int8"])
+    )
+    for one, other in zip(whole, eight, strict=True):
+        assert other["score"] == pytest.approx(one["score"], rel=0.05)
+
+
 def test_caption_takes_files_globs_folders_and_a_list_on_stdin(imageless, run, photos):
     names = sorted(map(str, photos.glob("*.png")))
     ways = [names], [photos], [photos / "*.png"], ["-"], [names[0], "-"]
@@ -170,7 +178,7 @@ def test_an_interrupt_says_how_to_go_on(imageless, tmp_path, sentences, encoder_
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train._Learning, "loss", interrupt)
+    monkeypatch.setattr(train.Learning, "loss", interrupt)
     said = imageless(
         "train", "captioning", f"text:{sentences}", "--encoder", encoder_folder, "--out", tmp_path / "r", *TINY
     )

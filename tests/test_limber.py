@@ -144,14 +144,14 @@ def test_only_the_map_learns(imageless, tmp_path, told_to_learn, lm, encoder_fol
 def test_a_stopped_training_goes_on_to_the_same_map(imageless, tmp_path, told_to_learn, monkeypatch):
     told = (*told_to_learn, "--save-every", 3)
     assert imageless(*told, "--out", tmp_path / "whole").code == 0
-    real, calls = training._Learning.loss, iter(range(4))
+    real, calls = training.Learning.loss, iter(range(4))
 
     def stop(self, *arguments: object) -> torch.Tensor:
         next(calls)  # the fifth call finds nothing
         return real(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Learning, "loss", stop)
+        patch.setattr(training.Learning, "loss", stop)
         with pytest.raises(StopIteration):
             imageless(*told, "--out", tmp_path / "parts")
     assert imageless(*told, "--out", tmp_path / "parts", "--resume").code == 0
@@ -166,7 +166,9 @@ def test_a_batch_in_pieces_teaches_the_same_and_the_run_answers(imageless, tmp_p
     assert torch.allclose(one, other, atol=1e-5)
     card = (tmp_path / "whole/README.md").read_text()
     assert "LiMBeR" in card and "CLOSE" not in card and "learned from image vectors" in card
-    said = imageless("caption", tmp_path / "whole", album.parent / "000.png", "--device", "cpu", "--json").json
+    shown = ("caption", tmp_path / "whole", album.parent / "000.png", "--device", "cpu")
+    assert "--int8: expected a T5" in imageless(*shown, "--int8").complaint
+    said = imageless(*shown, "--json").json
     assert "\n" not in said["results"][0]["text"] and said["results"][0]["score"] < 0
     scored = imageless(
         "evaluate", tmp_path / "whole", f"karpathy:{album}", "--out", tmp_path / "scores", "--device", "cpu"

@@ -28,7 +28,7 @@ from imageless.records import Example
 from imageless.stages import embed
 from imageless.stages.evaluate import evaluate, others
 from imageless.stages.predict import Predictor
-from imageless.stages.train import _Learning, train
+from imageless.stages.train import Learning, train
 from imageless.tasks import captioning, entailment, vqa
 from imageless.tokens import Ragged, train_tokenizer
 from imageless.vectors import Scenes
@@ -380,7 +380,7 @@ def test_batches_of_like_length_need_less_padding():
 def test_answers_are_not_sorted_by_their_length(task, answers):
     """Else whole batches would ask for nothing but "yes", and whole batches for nothing but "no"."""
     examples = [Example(str(number), ("a dog",), "is there a dog?", (answers[number % 2],)) for number in range(256)]
-    job = _Learning(
+    job = Learning(
         Close(small_t5(32, 1, 400), dim=24),
         train_tokenizer([*answers] * 9, 400),
         pack(examples, str.lower),

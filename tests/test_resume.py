@@ -100,7 +100,7 @@ def test_a_training_stopped_anywhere_goes_on_to_the_same_weights(
 ):
     out = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, training._Learning, step)
+        stop_at(patch, training.Learning, step)
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder)
     assert not out.exists()
@@ -115,7 +115,7 @@ def test_a_training_stopped_twice_and_saved_otherwise_goes_on_to_the_same_weight
     out = tmp_path / "run"
     for step, options in ((4, QUICK), (5, replace(QUICK, resume=True, save_every=1))):
         with pytest.MonkeyPatch.context() as patch:
-            stop_at(patch, training._Learning, step)
+            stop_at(patch, training.Learning, step)
             with pytest.raises(Stopped):
                 learn(out, album, encoder_folder, options)
     learn(out, album, encoder_folder, replace(QUICK, resume=True, save_every=100))
@@ -129,7 +129,7 @@ def test_a_training_goes_on_with_what_it_learned_from_pictures_whatever_became_o
     learn(tmp_path / "at-once", album, encoder_folder, options)
     out = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, training._Learning, 3)
+        stop_at(patch, training.Learning, 3)
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder, options)
     shutil.rmtree(gone)
@@ -159,7 +159,7 @@ def test_a_training_stopped_while_it_writes_loses_nothing(
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder)
     assert not out.exists()
-    stop_at(monkeypatch, training._Learning, STEPS - 3 if moment == "writing a checkpoint" else 3)  # no step more
+    stop_at(monkeypatch, training.Learning, STEPS - 3 if moment == "writing a checkpoint" else 3)  # no step more
     learn(out, album, encoder_folder, replace(QUICK, resume=True))
     assert_same(out, at_once)
 
@@ -184,13 +184,13 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, album, encoder_
 def learn_slowly(out: Path, album: Path, encoder: Path) -> None:
     """As `learn`, with a tenth of a second for each step."""
     torch.set_num_threads(1)  # a forked process has lost its parent's threads
-    real = training._Learning.loss
+    real = training.Learning.loss
 
     def loss(self, *arguments: object) -> torch.Tensor:
         time.sleep(0.1)
         return real(self, *arguments)
 
-    training._Learning.loss = loss
+    training.Learning.loss = loss
     learn(out, album, encoder)
 
 
@@ -219,7 +219,7 @@ def test_a_pretraining_stopped_anywhere_goes_on_to_the_same_weights(tmp_path, al
 def test_unfinished_work_is_neither_lost_nor_mixed_with_other_work(tmp_path, album, encoder_folder):
     out = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, training._Learning, 7)
+        stop_at(patch, training.Learning, 7)
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder)
     begun = sorted(path.name for path in (tmp_path / "run.partial").iterdir())
@@ -235,7 +235,7 @@ def test_unfinished_work_is_neither_lost_nor_mixed_with_other_work(tmp_path, alb
 def test_a_damaged_checkpoint_is_one_line(tmp_path, album, encoder_folder):
     out = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, training._Learning, 7)
+        stop_at(patch, training.Learning, 7)
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder)
     (checkpoint,) = (tmp_path / "run.partial").glob("checkpoint-*")
@@ -266,7 +266,7 @@ def test_an_old_run_makes_room_only_when_the_new_one_is_complete(tmp_path, album
     out = tmp_path / "run"
     shutil.copytree(at_once, out)
     with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, training._Learning, 7)
+        stop_at(patch, training.Learning, 7)
         with pytest.raises(Stopped):
             learn(out, album, encoder_folder, replace(QUICK, seed=1, overwrite=True))
     assert_same(out, at_once)

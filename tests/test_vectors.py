@@ -19,8 +19,9 @@ from imageless.errors import InputError
 from imageless.options import EmbedOptions
 from imageless.pictures import FilePicture
 from imageless.stages import embed
+from imageless.texts import identify
 from imageless.tokens import Ragged
-from imageless.vectors import VectorTable, identify
+from imageless.vectors import VectorTable
 
 CPU = EmbedOptions(device="cpu", batch_size=4)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from imageless.pack import Pack
+from imageless.texts import Numbering
 
 PAPER = 0.08  # for all tasks on CLIP ViT-L/14: CLOSE, arXiv:2211.09778 section 3.1
 ITSELF, ANOTHER = 0.12, 0.04
@@ -26,14 +27,14 @@ def from_text(said: float) -> float:
 
 def said(packed: Pack) -> float:
     """The share of targets that their own scene says, whatever the case."""
-    numbers: dict[str, int] = {}
+    number = Numbering()
     scenes, targets = (
-        np.array([numbers.setdefault(text.lower(), len(numbers)) for text in texts], dtype=np.int64)
+        np.fromiter((number(text.lower()) for text in texts), np.int64, len(texts))
         for texts in (packed.scenes, packed.targets)
     )
     said, owners = packed.targets_of.flat(np.arange(len(packed)))
     heard, listeners = packed.scene_of.flat(np.arange(len(packed)))
     pairs = np.stack([owners, targets[said]], axis=1)
     known = np.stack([listeners, scenes[heard]], axis=1)
-    width = len(numbers) + 1
+    width = max(scenes.max(initial=0), targets.max(initial=0)) + 1
     return float(np.isin(pairs @ [width, 1], known @ [width, 1]).mean()) if len(pairs) else 0.0

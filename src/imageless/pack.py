@@ -5,22 +5,23 @@ In the multiple setting a caption is one example's scene and four others' target
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from imageless.records import Example, Picture
-from imageless.tokens import Ragged
+from imageless.texts import Growing, Numbering
+from imageless.tokens import Ragged, Rows
 
 
 @dataclass(frozen=True)
 class Pack:
     """Examples by number; `scenes`, `prompts` and `targets` point into the lists of texts."""
 
-    scenes: list[str]
-    prompts: list[str]
-    targets: list[str]
+    scenes: Sequence[str]
+    prompts: Sequence[str]
+    targets: Sequence[str]
     scene_of: Ragged
     prompt_of: np.ndarray
     targets_of: Ragged
@@ -41,22 +42,10 @@ class Pack:
         )
 
 
-class _Numbers:
-    """Gives every distinct text a number."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, int] = {}
-
-    def __call__(self, text: str) -> int:
-        return self.of.setdefault(text, len(self.of))
-
-
 def pack(examples: Iterable[Example], write: Callable[[str], str], on: str = "text") -> Pack:
     """Pack examples; `write` is what a target becomes before it is learned, e.g. str.lower."""
-    scene_number, prompt_number, target_number = _Numbers(), _Numbers(), _Numbers()
-    scenes: list[list[int]] = []
-    prompts: list[int] = []
-    targets: list[list[int]] = []
+    scene_number, prompt_number, target_number = Numbering(), Numbering(), Numbering()
+    scenes, prompts, targets = Rows(), Growing("i"), Rows()
     pictures: list[Picture] = []
     for example in examples:
         if on == "images":
@@ -69,11 +58,11 @@ def pack(examples: Iterable[Example], write: Callable[[str], str], on: str = "te
         prompts.append(prompt_number(example.prompt))
         targets.append([target_number(write(text)) for text in example.targets])
     return Pack(
-        list(scene_number.of),
-        list(prompt_number.of),
-        list(target_number.of),
-        Ragged.of(scenes),
-        np.array(prompts, dtype=np.int64),
-        Ragged.of(targets),
+        scene_number.texts(),
+        prompt_number.texts(),
+        target_number.texts(),
+        scenes.ragged(),
+        prompts.numpy(),
+        targets.ragged(),
         pictures,
     )

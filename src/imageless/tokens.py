@@ -6,12 +6,13 @@ pieces stand behind every word, so that no text is ever unknown.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from imageless.texts import Growing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -54,15 +55,10 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[int]]) -> Ragged:
-        lengths = array("q")
-
-        def values() -> Iterator[int]:
-            for row in rows:
-                lengths.append(len(row))
-                yield from row
-
-        flat = np.fromiter(values(), dtype=np.int32)
-        return cls(flat, np.concatenate([[0], np.cumsum(np.asarray(lengths), dtype=np.int64)]))
+        gathered = Rows()
+        for row in rows:
+            gathered.append(row)
+        return gathered.ragged()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -88,6 +84,23 @@ class Ragged:
         wide = np.full((len(rows), int(lengths.max(initial=0))), fill, dtype=np.int64)
         wide[np.arange(wide.shape[1]) < lengths[:, None]] = self.flat(rows)[0]
         return wide
+
+
+class Rows:
+    """Ragged rows that come one by one."""
+
+    def __init__(self) -> None:
+        self._values, self._ends, self._end = Growing("i"), Growing("q"), 0
+        self._ends.append(0)
+
+    def append(self, row: Sequence[int]) -> None:
+        self._values.extend(row)
+        self._end += len(row)
+        self._ends.append(self._end)
+
+    def ragged(self) -> Ragged:
+        """All of them; nothing can be added any more."""
+        return Ragged(self._values.numpy(), self._ends.numpy())
 
 
 def encode(

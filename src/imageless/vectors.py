@@ -10,7 +10,6 @@ unit length on read, because several captions of a scene are averaged raw, then 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,15 +23,11 @@ from torch import Tensor
 
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json
+from imageless.texts import identify
 from imageless.tokens import Ragged
 
 SHARD_ROWS = 16_384
 FOLDERS = {"text": "text_emb", "image": "img_emb"}
-
-
-def identify(name: str) -> int:
-    """The 64-bit id under which a text or a picture's name is found again."""
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def centred(
@@ -117,7 +112,7 @@ class VectorTable:
 
     def rows(self, names: Iterable[str]) -> np.ndarray:
         """The row of each name; refuses names the table does not hold."""
-        names = list(names)
+        names = names if isinstance(names, Sequence) else list(names)
         sorted_ids, order = self._index()
         wanted = np.fromiter((identify(name) for name in names), dtype=np.uint64, count=len(names))
         places = np.searchsorted(sorted_ids, wanted)

@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 
 FIGURES = {
     "text-embedding": "imageless.benchmarks.text_embedding",
+    "image-embedding": "imageless.benchmarks.image_embedding",
+    "training": "imageless.benchmarks.training",
     "answering": "imageless.benchmarks.answering",
     "scoring": "imageless.benchmarks.scoring",
     "adapters": "imageless.benchmarks.adapters",
+    "growth": "imageless.benchmarks.growth",
     "startup": "imageless.benchmarks.startup",
 }
 """Each module has `figures(quick)`, which gives its rows."""

@@ -36,6 +36,8 @@ class Close(Reader):
         self.lm = lm
         self.dim, self.length = dim, length
         self.prefix = Prefix(dim, length, lm.config.d_model)
+        self.said_in: torch.dtype | None = None
+        """The numbers in which words are said, if not those of the weights: int8 is read fastest (eight_bits.py)."""
         self._decoder: T5Decoder | None = None
 
     @property
@@ -81,7 +83,7 @@ class Close(Reader):
         length_penalty: float = 0.0,
     ) -> Generated:
         if self._decoder is None:
-            self._decoder = T5Decoder(self.lm)
+            self._decoder = T5Decoder(self.lm, self.said_in)
         steps, config = self._decoder.start(hidden, mask, longest), self.lm.config
         tokens = (config.decoder_start_token_id, config.eos_token_id, config.pad_token_id)
         return Generated(*search(steps, len(hidden), *tokens, beams, n_best, longest, length_penalty, hidden.device))

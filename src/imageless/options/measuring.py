@@ -12,6 +12,8 @@ from imageless.options.base import Machine, Source
 class PredictOptions(Machine):
     """How answers are searched for."""
 
+    int8: bool = False
+    """Say words in numbers of eight bits: fastest on a CPU, at a small cost in score (docs/performance.md)."""
     batch_size: int = 64
     """Pictures at once."""
     beams: int | None = None

@@ -25,6 +25,7 @@ from imageless.options import AdaptOptions, EmbedOptions, GapOptions, RetrieveOp
 from imageless.pixels import prepared
 from imageless.records import Picture
 from imageless.screen import progress
+from imageless.texts import distinct
 from imageless.vectors import SHARD_ROWS, About, ShardWriter, VectorTable
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def embed(
     expect_free(out, options.overwrite, resume=True)
     records = (r for source in sources for r in data.read(source, options.split, options.images, options.limit))
     if of == "text":
-        names = list(dict.fromkeys(caption for record in records for caption in record.captions))
+        names = distinct(caption for record in records for caption in record.captions)
         _expect_some(names, "captions", sources)
         model = encoders.load(encoder, options.device, options.dtype)
         table = _embed_texts(names, model, out, options.batch_size)
@@ -66,7 +67,7 @@ def embed(
 
 def texts(wanted: Iterable[str], encoder: Encoder, batch_size: int = 256) -> VectorTable:
     """The table of these texts by this encoder: from the cache, or made and kept there."""
-    names = list(dict.fromkeys(wanted))
+    names = distinct(wanted)
     out = _cached("text", encoder, names)
     with locked(out):
         return VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
@@ -100,7 +101,7 @@ def pairs(
     return text, image, text.rows(caption for caption, _ in both), image.rows(name for _, name in both)
 
 
-def _embed_texts(names: list[str], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
+def _embed_texts(names: Sequence[str], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
     """Shard by shard; within a shard texts of like length go together, and come back in their order."""
     if "text" not in encoder.sides:
         raise InputError(
@@ -162,7 +163,7 @@ def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_si
     return _finish(writer, out, encoder, "image", kept, skipped, 0)
 
 
-def _writer(out: Path, side: str, encoder: Encoder, names: list[str]) -> ShardWriter:
+def _writer(out: Path, side: str, encoder: Encoder, names: Sequence[str]) -> ShardWriter:
     """A writer that goes on with unfinished work towards `out`, if it was the same work."""
     work = begin(out, overwrite=True, resume=True)
     task = {"side": side, "fingerprint": encoder.fingerprint, "content": _content(names)}
@@ -179,7 +180,7 @@ def _finish(
     out: Path,
     encoder: Encoder,
     side: str,
-    names: list[str],
+    names: Sequence[str],
     skipped: dict[str, str],
     truncated: int,
 ) -> VectorTable:
@@ -201,7 +202,7 @@ def _finish(
     return VectorTable(out)
 
 
-def _cached(side: str, encoder: Encoder, names: list[str]) -> Path:
+def _cached(side: str, encoder: Encoder, names: Sequence[str]) -> Path:
     return cache() / "tables" / f"{side}-{encoder.fingerprint[:12]}-{_content(names)[:20]}"
 
 

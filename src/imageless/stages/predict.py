@@ -23,6 +23,8 @@ from imageless import encoders, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
 from imageless.encoders.derived import Tuned
 from imageless.errors import InputError
+from imageless.models import eight_bits
+from imageless.models.close import Close
 from imageless.options import PredictOptions
 from imageless.records import Picture
 from imageless.screen import progress
@@ -63,6 +65,13 @@ class Predictor:
         self.seen = runs.picture_side(run)  # as they are, unless the run stands pictures beside sentences itself
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
+        if options.int8:
+            if not isinstance(self.model, Close) or not eight_bits.possible(self.device):
+                raise InputError(
+                    f"--int8: expected a T5 on a CPU that PyTorch has oneDNN for, got {self.config.model} on {self.device}; "
+                    "take --dtype bfloat16"
+                )
+            self.model.said_in = torch.int8
         defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
         self.defaults = defaults.asked(self.config.asked)
         self.beams = self.defaults.beams if options.beams is None else options.beams

@@ -97,7 +97,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         packed, table = (packed, None) if streamed else _vectors(packed, frozen, options)
         w = crossing.noise_std(options, frozen, defaults.noise, said)
         adapter, picture_side = (Chain([]), None) if streamed else crossing.bridge(options, frozen, w)
-        job = _Learning(model, tokenizer, packed, table, adapter, defaults, options)
+        job = Learning(model, tokenizer, packed, table, adapter, defaults, options)
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
         plan = _plan(job.order, defaults, spec, options)
@@ -139,7 +139,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
             if isinstance(model, Limber)
             else {}
         ),
-        prompts=packed.prompts if defaults.named_prompts else [],
+        prompts=list(packed.prompts) if defaults.named_prompts else [],
         start=lm if start else None,
         versions=_versions(),
     )
@@ -151,7 +151,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
     return Trained(out, result.seconds, result.steps, final)
 
 
-class _Learning:
+class Learning:
     """The loop's job: vectors of a batch of scenes in, their targets out."""
 
     def __init__(
@@ -166,7 +166,7 @@ class _Learning:
     ):
         self.model, self.packed, self.table, self.adapter, self.options = model, packed, table, adapter, options
         self.prompts = encode(tokenizer, packed.prompts, defaults.longest_prompt, model.prompt_ends)
-        if packed.prompts == [""]:
+        if len(packed.prompts) == 1 and not packed.prompts[0]:
             self.prompts = Ragged.of([[]])  # nothing is asked: the encoder reads the vector alone
         self.targets = encode(tokenizer, packed.targets, defaults.longest_target, model.target_ends)
         words = self.targets.lengths[packed.targets_of.values]
@@ -290,8 +290,8 @@ def _model(
 
     def texts() -> Iterator[str]:
         """Each as often as it is learned: a "yes" that is most of the answers deserves a token."""
-        yield from (packed.targets[number] for number in packed.targets_of.values)
-        yield from (packed.prompts[number] for number in packed.prompt_of)
+        yield from (packed.targets[int(number)] for number in packed.targets_of.values)
+        yield from (packed.prompts[int(number)] for number in packed.prompt_of)
 
     here = from_scratch(lm) is not None or Path(lm).is_dir()
     with nullcontext() if here else from_hub(lm):
