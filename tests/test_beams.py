@@ -73,7 +73,7 @@ def test_the_same_captions_as_transformers(kind, count, width, n_best, longest, 
         told = {"beams": width, "n_best": n_best, "longest": longest, "length_penalty": penalty}
         expected, scores = theirs(lm, hidden, mask, **told)
         steps = T5Decoder(lm).start(hidden, mask, longest)
-        ids, totals = beams.search(steps, count, 0, END, PAD, **told)
+        ids, totals = beams.search(steps, count, 0, END, PAD, beams.Search(**told))
         shared = expected.shape[2]
         assert torch.equal(ids[..., :shared], expected) and (ids[..., shared:] == PAD).all()
         assert torch.allclose(totals, scores, atol=1e-4)
@@ -142,9 +142,9 @@ def test_what_has_ended_leaves_the_batch():
         def keep(self, rows: torch.Tensor, inputs: torch.Tensor | None = None) -> None:
             self.steps.keep(rows, inputs)
 
-    together, _ = beams.search(Watched(), 8, 0, END, PAD, beams=3, longest=16)
+    together, _ = beams.search(Watched(), 8, 0, END, PAD, beams.Search(3, longest=16))
     assert sizes[0] == 8 and max(sizes) == 24 and min(sizes[1:]) < 24
     for row in range(8):
         alone = T5Decoder(lm).start(hidden[row : row + 1], mask[row : row + 1], 16)
-        ids, _ = beams.search(alone, 1, 0, END, PAD, beams=3, longest=16)
+        ids, _ = beams.search(alone, 1, 0, END, PAD, beams.Search(3, longest=16))
         assert torch.equal(ids[0], together[row])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import open_clip
 import pytest
 
-from imageless.benchmarks import base, text_embedding
+from imageless.benchmarks import base, growth, text_embedding
+from imageless.errors import InputError
 
 
 def test_captions_are_as_long_as_they_say():
@@ -46,6 +48,20 @@ def test_a_figure_runs_and_agrees(imageless, name):
         assert agreement["captioning throughput, int8"]["same_tokens"] > 0
     if name == "adapters":
         assert agreement["covariance noise"]["covariance_cosine"] > 0.99
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc here")
+def test_growth_sees_the_time_and_memory_of_a_process():
+    seconds, megabytes = growth.cost(["--version"])
+    assert seconds > 0.05 and 5 < megabytes < 500
+    with pytest.raises(InputError, match="imageless embed to end well"):
+        growth.cost(["embed"])
+
+
+def test_growth_is_told_by_the_largest_and_the_slope():
+    costs = [(1.5, 100.0), (2.0, 102.0), (3.5, 101.0), (6.0, 104.0)]
+    memory, time = growth.rows("embedding", growth.SIZES, costs)
+    assert (memory.ours, time.ours) == (pytest.approx(1.04), pytest.approx(5.0))  # .5 s for every 100,000
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="Java is not here: apt install default-jre-headless")

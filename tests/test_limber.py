@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from conftest import sentence
 from imageless import runs
 from imageless.models import causal
+from imageless.models.beams import Search
 from imageless.models.limber import Limber
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.records import Example
@@ -91,7 +92,7 @@ def test_a_prompts_padding_changes_nothing(limber):
 @pytest.mark.parametrize("beams", [1, 4])
 def test_what_is_written_is_as_likely_as_it_is_ranked(limber, beams):
     vectors, prompts, mask = told(limber, (3, 1, 5))
-    written = limber.generate(vectors, prompts, mask, beams=beams, longest=6)
+    written = limber.generate(vectors, prompts, mask, Search(beams=beams, longest=6))
     for row in range(3):
         ids = written.ids[row, 0]
         ids = ids[ids != limber.lm.config.pad_token_id]

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from transformers.modeling_outputs import BaseModelOutput
 
+from imageless.models.beams import Search
 from imageless.models.close import Close
 from imageless.models.contrastive import sigmoid_loss, softmax_loss
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
@@ -96,7 +97,7 @@ def test_a_loss_does_not_depend_on_its_neighbours(model, vectors):
 def test_beam_search_is_transformers_own(model, vectors, beams, length_penalty):
     """Written plainly: embed by hand, hand it to generate."""
     ids, mask = prompts([7, 8, 1], [9, 1], [3, 1], [4, 5, 1], [1])
-    ours = model.generate(vectors, ids, mask, beams=beams, n_best=2, longest=9, length_penalty=length_penalty)
+    ours = model.generate(vectors, ids, mask, Search(beams=beams, n_best=2, longest=9, length_penalty=length_penalty))
     embedded = torch.cat([model.prefix.project(vectors).reshape(5, 4, 32), model.lm.shared(ids)], dim=1)
     plain = model.lm.generate(
         inputs_embeds=embedded,
@@ -118,7 +119,7 @@ def test_beam_search_is_transformers_own(model, vectors, beams, length_penalty):
 
 @pytest.mark.parametrize(("beams", "length_penalty"), [(1, 0.0), (4, 0.0), (4, 1.0)])
 def test_a_score_is_the_log_probability_of_the_words(model, vectors, beams, length_penalty):
-    said = model.generate(vectors, *NOTHING, beams=beams, longest=6, length_penalty=length_penalty)
+    said = model.generate(vectors, *NOTHING, Search(beams=beams, longest=6, length_penalty=length_penalty))
     for row in range(5):
         words = said.ids[row, 0]
         end = (words == 1).nonzero()
@@ -128,9 +129,9 @@ def test_a_score_is_the_log_probability_of_the_words(model, vectors, beams, leng
 
 
 def test_the_best_come_first_and_five_beams_find_better_words_than_one(model, vectors):
-    best = model.generate(vectors, *NOTHING, beams=5, n_best=5, longest=6).scores
+    best = model.generate(vectors, *NOTHING, Search(beams=5, n_best=5, longest=6)).scores
     assert (best[:, :-1] >= best[:, 1:]).all()
-    assert best[:, 0].mean() > model.generate(vectors, *NOTHING, beams=1, longest=6).scores[:, 0].mean()
+    assert best[:, 0].mean() > model.generate(vectors, *NOTHING, Search(beams=1, longest=6)).scores[:, 0].mean()
 
 
 def test_a_sentence_keeps_its_answer_whatever_its_batch_mates(model, vectors):

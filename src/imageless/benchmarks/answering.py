@@ -12,6 +12,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from imageless.benchmarks.base import Figure, in_turns, row
+from imageless.models.beams import Search
 from imageless.models.close import Close
 
 TOKENS: dict[str, Any] = dict(decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
@@ -57,7 +58,8 @@ def theirs(model: Close, vectors: Tensor, longest: int, batch: int) -> Tensor:
 def ours(model: Close, vectors: Tensor, longest: int, batch: int) -> Tensor:
     """What `imageless caption` does with a vector."""
     parts = [vectors[start : start + batch] for start in range(0, len(vectors), batch)]
-    return torch.cat([model.generate(part, *_nothing(part), beams=BEAMS, longest=longest).ids[:, 0] for part in parts])
+    how = Search(BEAMS, longest=longest)
+    return torch.cat([model.generate(part, *_nothing(part), how).ids[:, 0] for part in parts])
 
 
 def _nothing(vectors: Tensor) -> tuple[Tensor, Tensor]:

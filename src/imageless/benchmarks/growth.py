@@ -58,11 +58,12 @@ def figures(quick: bool) -> list[Figure]:
     return [
         figure
         for name, costs in (("embedding", embedding), (f"{STEPS} steps of training", training))
-        for figure in _rows(name, sizes, costs)
+        for figure in rows(name, sizes, costs)
     ]
 
 
-def _rows(name: str, sizes: tuple[int, ...], costs: list[tuple[float, float]]) -> list[Figure]:
+def rows(name: str, sizes: tuple[int, ...], costs: list[tuple[float, float]]) -> list[Figure]:
+    """How many times the smallest's memory the largest takes, and what one caption more takes."""
     seconds, megabytes = np.array(costs).T
     told = [
         f"{size:,}: {took:.1f} s, {most:.0f} MB" for size, took, most in zip(sizes, seconds, megabytes, strict=True)

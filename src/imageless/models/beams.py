@@ -7,6 +7,7 @@ when nothing it still has could become better than what it has finished.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -14,6 +15,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 NEVER = -1e9
+
+
+@dataclass(frozen=True)
+class Search:
+    """How words are searched for."""
+
+    beams: int = 5
+    n_best: int = 1
+    longest: int = 32
+    length_penalty: float = 0.0
+    """Sequences are compared by log probability / length ** this, their end counted in."""
 
 
 @runtime_checkable
@@ -35,16 +47,11 @@ def search(
     start: int,
     end: int,
     pad: int,
-    beams: int = 5,
-    n_best: int = 1,
-    longest: int = 32,
-    length_penalty: float = 0.0,
+    how: Search = Search(),
     device: torch.device | str = "cpu",
 ) -> tuple[Int[Tensor, "inputs n_best length"], Float[Tensor, "inputs n_best"]]:
-    """The best sequences of each input, best first, without their start and padded behind their end; their log probabilities.
-
-    Sequences are compared by log probability / length ** `length_penalty`, their end counted in.
-    """
+    """The best sequences of each input, best first, without their start and padded behind their end; their log probabilities."""
+    beams, longest = how.beams, how.longest
     found = torch.full((inputs, beams, longest), pad, device=device)
     values = torch.full((inputs, beams), NEVER, device=device)  # what finished sequences are compared by
     totals = torch.zeros((inputs, beams), device=device)
@@ -65,7 +72,7 @@ def search(
         ended = (token == end) if length < longest else torch.ones_like(token, dtype=torch.bool)
         finishing = ended.clone()
         finishing[:, beams:] = False  # the rest is there to go on with, not to be returned
-        value = (best / length**length_penalty).masked_fill(~finishing, NEVER)
+        value = (best / length**how.length_penalty).masked_fill(~finishing, NEVER)
         merged = torch.cat([values[asked], value], 1)
         values[asked], kept = merged.topk(beams)
         totals[asked] = torch.cat([totals[asked], best], 1).gather(1, kept)
@@ -77,7 +84,7 @@ def search(
         beam, token = beam.gather(1, kept), token.gather(1, kept)
         written = candidates.gather(1, kept[..., None].expand(-1, -1, longest))
         worst = values[asked].min(1).values
-        going = (worst == NEVER) | (running[:, 0] / length**length_penalty > worst)
+        going = (worst == NEVER) | (running[:, 0] / length**how.length_penalty > worst)
         if not going.any():
             break
         before = 1 if length == 1 else beams
@@ -89,6 +96,6 @@ def search(
             model.keep(rows[some].flatten(), some)
             asked, running, written, token = asked[some], running[some], written[some], token[some]
         ids = token.flatten()
-    ids, ends = found[:, :n_best], found[:, :n_best] == end
+    ids, ends = found[:, : how.n_best], found[:, : how.n_best] == end
     said = ends.cumsum(-1) - ends.long() == 0
-    return ids.masked_fill(~said, pad), totals[:, :n_best]
+    return ids.masked_fill(~said, pad), totals[:, : how.n_best]

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from imageless.models.beams import search
+from imageless.models.beams import Search, search
 from imageless.models.prefix import Prefix
 from imageless.models.reader import Generated, Reader
 from imageless.models.t5_decoder import T5Decoder
@@ -77,16 +77,13 @@ class Close(Reader):
         self,
         hidden: Float[Tensor, "batch read width"],
         mask: Int[Tensor, "batch read"],
-        beams: int = 5,
-        n_best: int = 1,
-        longest: int = 32,
-        length_penalty: float = 0.0,
+        how: Search = Search(),
     ) -> Generated:
         if self._decoder is None:
             self._decoder = T5Decoder(self.lm, self.said_in)
-        steps, config = self._decoder.start(hidden, mask, longest), self.lm.config
+        steps, config = self._decoder.start(hidden, mask, how.longest), self.lm.config
         tokens = (config.decoder_start_token_id, config.eos_token_id, config.pad_token_id)
-        return Generated(*search(steps, len(hidden), *tokens, beams, n_best, longest, length_penalty, hidden.device))
+        return Generated(*search(steps, len(hidden), *tokens, how, hidden.device))
 
     def train(self, mode: bool = True) -> Close:
         """What steps are made of is laid out anew once the weights may have changed."""

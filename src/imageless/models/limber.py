@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from imageless.models.beams import Search
 from imageless.models.bottleneck import behind_attentions
 from imageless.models.causal import IGNORED
 from imageless.models.reader import Generated, Reader
@@ -131,10 +132,7 @@ class Limber(Reader):
         self,
         hidden: Float[Tensor, "batch read width"],
         mask: Int[Tensor, "batch read"],
-        beams: int = 5,
-        n_best: int = 1,
-        longest: int = 32,
-        length_penalty: float = 0.0,
+        how: Search = Search(),
     ) -> Generated:
         pad = self.lm.config.pad_token_id if self.lm.config.pad_token_id is not None else self.end
         out = self.lm.generate(
@@ -142,21 +140,21 @@ class Limber(Reader):
             attention_mask=mask,
             eos_token_id=self.end,
             pad_token_id=pad,
-            num_beams=beams,
-            num_return_sequences=n_best,
-            max_new_tokens=longest,
-            **({"length_penalty": length_penalty, "early_stopping": False} if beams > 1 else {}),
+            num_beams=how.beams,
+            num_return_sequences=how.n_best,
+            max_new_tokens=how.longest,
+            **({"length_penalty": how.length_penalty, "early_stopping": False} if how.beams > 1 else {}),
             do_sample=False,
             output_scores=True,
             return_dict_in_generate=True,
         )
-        ids = out.sequences.unflatten(0, (-1, n_best))  # (batch, n_best, length): what was read is not among it
+        ids = out.sequences.unflatten(0, (-1, how.n_best))  # (batch, n_best, length): what was read is not among it
         ended = ids == self.end
         said = ended.cumsum(-1) - ended.long() == 0
         ids = ids.masked_fill(~said | ended, pad)
-        if beams > 1:  # undivided by the length that beams are compared by
+        if how.beams > 1:  # undivided by the length that beams are compared by
             compared = out.sequences_scores.unflatten(0, ids.shape[:2])
-            return Generated(ids, compared * said.sum(-1) ** length_penalty)
+            return Generated(ids, compared * said.sum(-1) ** how.length_penalty)
         steps = self.lm.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
         return Generated(ids, steps.masked_fill(~said.squeeze(1), 0).sum(-1, keepdim=True))
 

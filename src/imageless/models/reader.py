@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from imageless.models.beams import Search
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -77,22 +79,16 @@ class Reader(nn.Module, ABC):
         vectors: Float[Tensor, "batch dim"],
         prompts: Int[Tensor, "batch words"],
         prompt_mask: Int[Tensor, "batch words"],
-        beams: int = 5,
-        n_best: int = 1,
-        longest: int = 32,
-        length_penalty: float = 0.0,
+        how: Search = Search(),
     ) -> Generated:
-        """Beam search; beams are compared by log probability / length ** `length_penalty`."""
-        return self.say(*self.read(vectors, prompts, prompt_mask), beams, n_best, longest, length_penalty)
+        """The words that a beam search finds."""
+        return self.say(*self.read(vectors, prompts, prompt_mask), how)
 
     @abstractmethod
     def say(
         self,
         hidden: Float[Tensor, "batch read width"],
         mask: Int[Tensor, "batch read"],
-        beams: int = 5,
-        n_best: int = 1,
-        longest: int = 32,
-        length_penalty: float = 0.0,
+        how: Search = Search(),
     ) -> Generated:
         """What follows on what was read, searched for as `generate` says."""

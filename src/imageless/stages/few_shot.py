@@ -19,6 +19,7 @@ from torch import Tensor
 from imageless import data, draws, tasks
 from imageless.errors import InputError
 from imageless.models import causal
+from imageless.models.beams import Search
 from imageless.models.limber import Limber
 from imageless.options import EvaluateOptions
 from imageless.records import Example
@@ -72,7 +73,7 @@ def answers(
         ids, mask = (tensor.to(predictor.device) for tensor in _padded(words))
         read = model.turns(vectors.to(predictor.device, model.dtype), ids, mask, options.blind)
         _expect_room(read[0].shape[1] + longest, model)
-        written = model.say(*read, beams=1, longest=longest)
+        written = model.say(*read, Search(beams=1, longest=longest))
         texts = predictor.tokenizer.batch_decode(written.ids[:, 0], skip_special_tokens=True)
         for row, text, score in zip(some.tolist(), texts, written.scores[:, 0].tolist(), strict=True):
             yield [Answer(_cut(text, asked[row].targets), round(score, 4))]

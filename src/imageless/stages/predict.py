@@ -24,6 +24,7 @@ from imageless.encoders.base import Encoder, place
 from imageless.encoders.derived import Tuned
 from imageless.errors import InputError
 from imageless.models import eight_bits
+from imageless.models.beams import Search
 from imageless.models.close import Close
 from imageless.options import PredictOptions
 from imageless.records import Picture
@@ -74,13 +75,17 @@ class Predictor:
             self.model.said_in = torch.int8
         defaults: tasks.Defaults = tasks.task(self.config.task).defaults(self.config.setting)
         self.defaults = defaults.asked(self.config.asked)
-        self.beams = self.defaults.beams if options.beams is None else options.beams
-        self.length_penalty = self.defaults.length_penalty if options.length_penalty is None else options.length_penalty
+        self.search = Search(
+            self.defaults.beams if options.beams is None else options.beams,
+            options.n_best,
+            self.defaults.longest_target,
+            self.defaults.length_penalty if options.length_penalty is None else options.length_penalty,
+        )
         self.choices: tuple[str, ...] = () if options.written else self.defaults.choices
-        if options.n_best > (len(self.choices) or self.beams):
+        seen = len(self.choices) or self.search.beams
+        if options.n_best > seen:
             raise InputError(
-                f"--n-best: expected at most the {len(self.choices) or self.beams} answers looked at, got {options.n_best}; "
-                "widen the search with --beams"
+                f"--n-best: expected at most the {seen} answers looked at, got {options.n_best}; widen the search with --beams"
             )
         self._given, self._learned = encoder, runs.image_network(run)
 
@@ -133,13 +138,7 @@ class Predictor:
             return []
         if self.choices:
             return self._ranked(vectors, prompts)
-        generated = self.model.generate(
-            *self._read(vectors, prompts),
-            beams=self.beams,
-            n_best=self.options.n_best,
-            length_penalty=self.length_penalty,
-            longest=self.defaults.longest_target,
-        )
+        generated = self.model.generate(*self._read(vectors, prompts), self.search)
         words = self.tokenizer.batch_decode(generated.ids.flatten(0, 1), skip_special_tokens=True)
         scores = generated.scores.flatten().tolist()
         answers = [Answer(text.strip(), _rounded(score)) for text, score in zip(words, scores, strict=True)]
