@@ -23,7 +23,7 @@ def cost(arguments: list[str]) -> tuple[float, float]:
     """Seconds and the most megabytes of a fresh process; pages of mapped files, which the system takes back, not counted."""
     began, most = time.perf_counter(), 0.0
     with subprocess.Popen(
-        [sys.executable, "-m", "imageless", *arguments], stdout=subprocess.DEVNULL, stderr=-1
+        [sys.executable, "-m", "imageless", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as child:
         while child.poll() is None:
             most = max(most, _megabytes(child.pid))
