@@ -10,8 +10,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from imageless.models import beams
-from imageless.models.eight_bits import EightBits
 from imageless.models.language import small_t5
+from imageless.models.packed import EightBits
 from imageless.models.t5_decoder import T5Decoder
 
 END, PAD = 1, 0

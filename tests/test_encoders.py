@@ -38,6 +38,7 @@ from transformers import (
 from imageless import encoders
 from imageless.encoders import base
 from imageless.encoders.derived import Grid
+from imageless.encoders.quick import QuickLinear, quick
 from imageless.errors import InputError
 
 PHOTO_ENCODERS = Path(__file__).parents[1].parent / "shared/data/encoders"
@@ -251,6 +252,33 @@ def test_preprocess_travels_without_the_weights(loaded, kind):
     parcel = pickle.dumps(encoder.preprocess)
     assert len(parcel) < 10_000
     torch.testing.assert_close(pickle.loads(parcel)(picture()), encoder.preprocess(picture()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_laid_out_for_speed_give_the_same_vectors_and_come_back(loaded, kind):
+    encoder = loaded[kind]
+    seen = torch.stack([encoder.preprocess(picture(seed)) for seed in range(3)])
+    told = ["a dog", "two cats on a mat", "a"]
+    before = {name: weight.clone() for name, weight in encoder.model.state_dict().items()}
+    plain = [encoder.images(seen), *([encoder.texts(told)] if "text" in encoder.sides else [])]
+    with quick(encoder, 1000):
+        swapped = [module for module in encoder.model.modules() if isinstance(module, QuickLinear)]
+        fast = [encoder.images(seen), *([encoder.texts(told)] if "text" in encoder.sides else [])]
+    for one, other in zip(plain, fast, strict=True):
+        torch.testing.assert_close(other, one, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
+    after = encoder.model.state_dict()
+    assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+    assert len(swapped) > 3 or "timm" in kind
+    with quick(encoder, 2):
+        assert not any(isinstance(module, QuickLinear) for module in encoder.model.modules())
+
+
+def test_weights_come_back_after_an_error_too(loaded):
+    encoder = loaded["open_clip"]
+    with pytest.raises(ZeroDivisionError), quick(encoder, 1000):
+        raise ZeroDivisionError
+    assert encoder.texts(["a dog"]).isfinite().all()
+    assert not any(isinstance(module, QuickLinear) for module in encoder.model.modules())
 
 
 @pytest.mark.parametrize("kind", KINDS)

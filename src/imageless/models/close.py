@@ -37,7 +37,7 @@ class Close(Reader):
         self.dim, self.length = dim, length
         self.prefix = Prefix(dim, length, lm.config.d_model)
         self.said_in: torch.dtype | None = None
-        """The numbers in which words are said, if not those of the weights: int8 is read fastest (eight_bits.py)."""
+        """The numbers in which words are said, if not those of the weights: int8 is read fastest (packed.py)."""
         self._decoder: T5Decoder | None = None
 
     @property

@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from imageless.models.eight_bits import EightBits
+from imageless.models.packed import Linear, held
 
 
 class T5Decoder:
@@ -37,7 +37,7 @@ class T5Decoder:
         self.layers = [_Layer(block, self.dtype) for block in decoder.block]
         self.norm, self.eps = decoder.final_layer_norm.weight.detach(), config.layer_norm_epsilon
         scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
-        self.head = _held(lm.lm_head.weight.detach() * scale, self.dtype)
+        self.head = held(lm.lm_head.weight.detach() * scale, self.dtype)
         bias: Tensor = decoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight.detach().float()
         buckets = (config.relative_attention_num_buckets, config.relative_attention_max_distance)
         self._bias, self._buckets = bias, buckets
@@ -61,8 +61,8 @@ class _Layer:
         mine, read, forward = block.layer
         attention, cross, dense = mine.SelfAttention, read.EncDecAttention, forward.DenseReluDense
 
-        def joined(*linears: Any) -> Tensor | EightBits:
-            return _held(torch.cat([linear.weight.detach() for linear in linears]), dtype)
+        def joined(*linears: Any) -> Linear:
+            return held(torch.cat([linear.weight.detach() for linear in linears]), dtype)
 
         self.norms = [part.layer_norm.weight.detach() for part in block.layer]
         self.self_in, self.self_out = joined(attention.q, attention.k, attention.v), joined(attention.o)
@@ -79,7 +79,7 @@ class Steps:
         self.decoder, self.inputs, self.rows, self.length = decoder, len(hidden), len(hidden), 0
         shape = (2, decoder.heads, decoder.width)
         self.read = [
-            _linear(hidden, layer.cross_read).unflatten(-1, shape).permute(2, 0, 3, 1, 4).contiguous()
+            layer.cross_read(hidden).unflatten(-1, shape).permute(2, 0, 3, 1, 4).contiguous()
             for layer in decoder.layers
         ]  # (keys and values, inputs, heads, read, width)
         self.unseen = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, -torch.inf)[:, None, None]
@@ -96,26 +96,26 @@ class Steps:
         x = decoder.embedding[ids].float()  # (rows, width)
         for layer, read, written in zip(decoder.layers, self.read, self.written, strict=True):
             query, key, value = (
-                _linear(_normed(x, layer.norms[0], decoder.eps), layer.self_in)
+                layer.self_in(_normed(x, layer.norms[0], decoder.eps))
                 .unflatten(-1, (3, decoder.heads, decoder.width))
                 .unbind(1)
             )
             written[0, :, :, new], written[1, :, :, new] = key, value
             keys, values = written[0, :, :, : self.length], written[1, :, :, : self.length]
             seen = F.scaled_dot_product_attention(query[:, :, None], keys, values, near, scale=1.0)
-            x = x + _linear(seen.flatten(1), layer.self_out)
-            query = _linear(_normed(x, layer.norms[1], decoder.eps), layer.cross_in)
+            x = x + layer.self_out(seen.flatten(1))
+            query = layer.cross_in(_normed(x, layer.norms[1], decoder.eps))
             query = query.unflatten(0, (self.inputs, -1)).unflatten(-1, (decoder.heads, decoder.width)).transpose(1, 2)
             seen = F.scaled_dot_product_attention(query, read[0], read[1], self.unseen, scale=1.0)
-            x = x + _linear(seen.transpose(1, 2).flatten(2).flatten(0, 1), layer.cross_out)
-            wide = _linear(_normed(x, layer.norms[2], decoder.eps), layer.wide_in)
+            x = x + layer.cross_out(seen.transpose(1, 2).flatten(2).flatten(0, 1))
+            wide = layer.wide_in(_normed(x, layer.norms[2], decoder.eps))
             if layer.gated:
                 gate, through = wide.chunk(2, dim=-1)
                 wide = layer.act(gate) * through
             else:
                 wide = layer.act(wide)
-            x = x + _linear(wide, layer.wide_out)
-        return _linear(_normed(x, decoder.norm, decoder.eps), decoder.head)
+            x = x + layer.wide_out(wide)
+        return decoder.head(_normed(x, decoder.norm, decoder.eps))
 
     def keep(self, rows: Int[Tensor, " kept"], inputs: Int[Tensor, " some"] | None = None) -> None:
         """Go on with these rows, in this order; of what was read with that of `inputs`, if not of all."""
@@ -131,16 +131,6 @@ class Steps:
         moved = self.written.new_empty(shape)
         moved[..., : self.length, :] = filled.index_select(2, rows)
         self.written, self.rows = moved, len(rows)
-
-
-def _held(weight: Float[Tensor, "out width"], dtype: torch.dtype) -> Tensor | EightBits:
-    """A weight in the numbers asked for."""
-    return EightBits(weight) if dtype == torch.int8 else weight.to(dtype)
-
-
-def _linear(x: Float[Tensor, "... width"], weight: Tensor | EightBits) -> Float[Tensor, "... out"]:
-    """float32 in and out, whatever the weights are held in."""
-    return weight(x) if isinstance(weight, EightBits) else F.linear(x.to(weight.dtype), weight).float()
 
 
 def _normed(x: Float[Tensor, "... width"], weight: Float[Tensor, " width"], eps: float) -> Float[Tensor, "... width"]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from imageless import data, encoders, limits
 from imageless.encoders.base import Encoder
+from imageless.encoders.quick import quick
 from imageless.errors import InputError
 from imageless.folders import begin, cache, expect_free, locked, publish, read_json, write_json
 from imageless.options import AdaptOptions, EmbedOptions, GapOptions, RetrieveOptions
@@ -109,7 +110,7 @@ def _embed_texts(names: Sequence[str], encoder: Encoder, out: Path, batch_size: 
         )
     writer = _writer(out, "text", encoder, names)
     truncated = 0
-    with progress("embedding texts", len(names)) as bar:
+    with quick(encoder, len(names)), progress("embedding texts", len(names)) as bar:
         for number, start in enumerate(range(0, len(names), SHARD_ROWS)):
             shard = names[start : start + SHARD_ROWS]
             truncated += encoder.truncated(shard)
@@ -133,7 +134,7 @@ def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_si
     unread = writer.folder / "unread.json"
     skipped: dict[str, str] = read_json(unread, "unfinished embedding") if unread.is_file() else {}
     kept: list[str] = []
-    with progress("embedding pictures", len(pictures)) as bar:
+    with quick(encoder, len(pictures)), progress("embedding pictures", len(pictures)) as bar:
         for number, start in enumerate(range(0, len(pictures), SHARD_ROWS)):
             shard = pictures[start : start + SHARD_ROWS]
             if writer.done(number):

@@ -22,8 +22,9 @@ from torch import Tensor
 from imageless import encoders, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
 from imageless.encoders.derived import Tuned
+from imageless.encoders.quick import quick
 from imageless.errors import InputError
-from imageless.models import eight_bits
+from imageless.models import packed
 from imageless.models.beams import Search
 from imageless.models.close import Close
 from imageless.options import PredictOptions
@@ -67,7 +68,7 @@ class Predictor:
         if options.dtype == "bfloat16":
             self.model.to(torch.bfloat16)
         if options.int8:
-            if not isinstance(self.model, Close) or not eight_bits.possible(self.device):
+            if not isinstance(self.model, Close) or not packed.possible(self.device, torch.int8):
                 raise InputError(
                     f"--int8: expected a T5 on a CPU that PyTorch has oneDNN for, got {self.config.model} on {self.device}; "
                     "take --dtype bfloat16"
@@ -118,7 +119,7 @@ class Predictor:
         """What the model says about each picture, in order; one that cannot be read is named and passed over."""
         prompts = prompts or [self.voice(self.options.style)] * len(pictures)
         start = 0
-        with progress("answering", len(pictures)) as bar:
+        with quick(self.encoder, len(pictures)), progress("answering", len(pictures)) as bar:
             for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
                 size = len(piece.rows) + len(piece.failed)
                 vectors = self.encoder.images(piece.pixels) if piece.rows else torch.zeros(0, self.config.encoder.dim)
