@@ -281,6 +281,15 @@ def test_two_pictures_under_one_name_are_refused_rather_than_mixed_up(tmp_path, 
     assert joined.rows == 3
 
 
+@pytest.mark.parametrize("lengths", [[], [0, 0, 5], [40, 7, 41, 9, 300, 8, 42, 10, 9], [10] * 20])
+def test_texts_of_like_length_are_embedded_together(lengths):
+    runs = list(embed._alike(lengths, 4))
+    assert sorted(row for rows in runs for row in rows) == list(range(len(lengths)))
+    for rows in runs:
+        sizes = [lengths[row] for row in rows]
+        assert len(rows) <= 4 and max(sizes) <= 1.5 * (min(sizes) + 1)
+
+
 def test_texts_longer_than_the_encoder_reads_are_cut_and_counted(tmp_path, encoder_folder):
     long = " ".join(["dog"] * 60)
     (tmp_path / "long.txt").write_text(f"a red dog\n{long}\n{long} and cat\n")

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,8 @@ from imageless.texts import distinct
 from imageless.vectors import SHARD_ROWS, About, ShardWriter, VectorTable
 
 log = logging.getLogger(__name__)
+
+LONGER = 1.5
 
 
 @dataclass(frozen=True)
@@ -118,15 +120,25 @@ def _embed_texts(names: Sequence[str], encoder: Encoder, out: Path, batch_size: 
                 bar.advance(len(shard))
                 continue
             vectors = np.empty((len(shard), encoder.dim), np.float32)
-            by_length = sorted(range(len(shard)), key=lambda row: len(shard[row]))
-            for first in range(0, len(shard), batch_size):
-                rows = by_length[first : first + batch_size]
+            for rows in _alike([len(text) for text in shard], batch_size):
                 vectors[rows] = encoder.texts([shard[row] for row in rows]).cpu().numpy()
                 bar.advance(len(rows))
             writer.write(number, shard, _finite(vectors, shard, encoder))
     if truncated:
         log.warning("%d of %d texts are longer than %s reads and were cut", truncated, len(names), encoder.name)
     return _finish(writer, out, encoder, "text", names, {}, truncated)
+
+
+def _alike(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """All rows, the shortest first, at most so many together and none half as long again as another: padding is work too."""
+    rows: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if len(rows) == most or (rows and lengths[row] > LONGER * (lengths[rows[0]] + 1)):
+            yield rows
+            rows = []
+        rows.append(row)
+    if rows:
+        yield rows
 
 
 def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_size: int) -> VectorTable:
