@@ -30,7 +30,7 @@ ROOMS = (
     ("errors", "limits", "function_words"),
     ("options", "metrics", "screen", "folders", "report", "shown", "wordnet"),
     ("records", "pictures", "shifts"),
-    ("data", "world", "tasks", "texts", "tokens", "draws", "pack", "pixels"),
+    ("data", "world", "tasks", "texts", "tokens", "draws", "arithmetic", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
     ("runs", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
     ("stages",),

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from imageless import data, draws, encoders, limits, loop, noise, runs, tasks
 from imageless.adapters import Chain
+from imageless.arithmetic import quick_float32
 from imageless.encoders.base import Encoder, from_hub, precision
 from imageless.encoders.derived import Grid
 from imageless.errors import InputError
@@ -112,7 +113,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
             model.compile(dynamic=True)
         watched = watching.Watching(job, frozen, packed.pictures, options) if streamed else None
         del frozen  # its vectors are on disk: the memory is the language model's now
-    result = loop.run(watched or job, plan, work)
+    with quick_float32() if isinstance(model, Close) else nullcontext():
+        result = loop.run(watched or job, plan, work)
     final = {"loss": result.loss}
     kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
     config = runs.RunConfig(
