@@ -90,12 +90,9 @@ def benched(result: dict[str, Any]) -> str:
     lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['device']}"]
     for row in result["figures"]:
         beside = "" if row["baseline"] is None else f" (baseline {row['baseline']:,.1f}): {row['ratio']:.1f}x"
-        agreement = ", ".join(f"{name} {value:.2g}" for name, value in row["agreement"].items())
-        lines.append(
-            f"{row['figure']:<28} {row['ours']:,.2f} {row['unit']}{beside}, goal {row['goal']}; {agreement}".rstrip(
-                "; "
-            )
-        )
+        goal = [f"goal {row['goal']}"] if row["goal"] else []
+        agreement = [f"{name} {value:.2g}" for name, value in row["agreement"].items()]
+        lines.append("; ".join([f"{row['figure']:<28} {row['ours']:,.2f} {row['unit']}{beside}", *goal, *agreement]))
     return "\n".join(lines)
 
 

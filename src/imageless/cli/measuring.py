@@ -126,7 +126,7 @@ def bench(*, only: str | None = None, quick: bool = False, json: AsJson = False)
     Parameters
     ----------
     only
-        One figure: text-embedding, answering, scoring, adapters or startup.
+        One figure: text-embedding, image-embedding, training, answering, scoring, adapters, growth or startup.
     quick
         Small inputs and one round, to see that everything runs.
     """
