@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from imageless.models import beams
 from imageless.models.language import small_t5
 from imageless.models.packed import EightBits
-from imageless.models.t5_decoder import T5Decoder
+from imageless.models.t5 import T5Decoder, T5Encoder
 
 END, PAD = 1, 0
 
@@ -79,6 +79,16 @@ def test_the_same_captions_as_transformers(kind, count, width, n_best, longest, 
         assert torch.allclose(totals, scores, atol=1e-4)
         ended |= set((ids != PAD).sum(-1).flatten().tolist())
     assert len(ended) > 1  # captions of several lengths
+
+
+@pytest.mark.parametrize("kind", ["classic", "gated"])
+def test_what_is_read_is_what_transformers_reads(kind):
+    lm = model(kind, 0)
+    embedded, mask = read(lm, 6)
+    expected = lm.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+    found = T5Encoder(lm)(embedded, mask)
+    seen = mask.bool()
+    torch.testing.assert_close(found[seen], expected[seen], atol=1e-4, rtol=1e-4)
 
 
 def test_logits_are_those_of_transformers_and_rows_may_change_places():

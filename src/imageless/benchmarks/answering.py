@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutput
 
 from imageless.benchmarks.base import Figure, in_turns, row
 from imageless.models.beams import Search
@@ -38,13 +37,13 @@ def close(sizes: dict[str, Any], dtype: torch.dtype = torch.float32, dim: int = 
 
 
 def theirs(model: Close, vectors: Tensor, longest: int, batch: int) -> Tensor:
-    """What people write today, on what the prefix gives the encoder."""
+    """What people write today."""
     ids = []
     for start in range(0, len(vectors), batch):
-        hidden, mask = model.read(vectors[start : start + batch], *_nothing(vectors[start : start + batch]))
+        prefix = model.prefix(vectors[start : start + batch])
         out = model.lm.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
-            attention_mask=mask,
+            inputs_embeds=prefix,
+            attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long),
             num_beams=BEAMS,
             max_new_tokens=longest,
             length_penalty=0.0,

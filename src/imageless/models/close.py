@@ -23,7 +23,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from imageless.models.beams import Search, search
 from imageless.models.prefix import Prefix
 from imageless.models.reader import Generated, Reader
-from imageless.models.t5_decoder import T5Decoder
+from imageless.models.t5 import T5Decoder, T5Encoder
 
 
 class Close(Reader):
@@ -38,7 +38,7 @@ class Close(Reader):
         self.prefix = Prefix(dim, length, lm.config.d_model)
         self.said_in: torch.dtype | None = None
         """The numbers in which words are said, if not those of the weights: int8 is read fastest (packed.py)."""
-        self._decoder: T5Decoder | None = None
+        self._answering: tuple[T5Encoder, T5Decoder] | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -55,8 +55,9 @@ class Close(Reader):
         words = self.lm.get_input_embeddings()(prompts)  # (batch, words, width)
         embedded = torch.cat([prefix.to(words.dtype), words], dim=1)
         mask = torch.cat([prompt_mask.new_ones(prefix.shape[:2]), prompt_mask], dim=1)
-        hidden = self.lm.get_encoder()(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        return hidden, mask
+        if not self.training and not torch.is_grad_enabled():
+            return self._laid_out()[0](embedded, mask), mask
+        return self.lm.get_encoder()(inputs_embeds=embedded, attention_mask=mask).last_hidden_state, mask
 
     def losses(
         self,
@@ -79,17 +80,21 @@ class Close(Reader):
         mask: Int[Tensor, "batch read"],
         how: Search = Search(),
     ) -> Generated:
-        if self._decoder is None:
-            self._decoder = T5Decoder(self.lm, self.said_in)
-        steps, config = self._decoder.start(hidden, mask, how.longest), self.lm.config
+        steps, config = self._laid_out()[1].start(hidden, mask, how.longest), self.lm.config
         tokens = (config.decoder_start_token_id, config.eos_token_id, config.pad_token_id)
         return Generated(*search(steps, len(hidden), *tokens, how, hidden.device))
 
+    def _laid_out(self) -> tuple[T5Encoder, T5Decoder]:
+        """The weights as they answer fastest."""
+        if self._answering is None:
+            self._answering = T5Encoder(self.lm), T5Decoder(self.lm, self.said_in)
+        return self._answering
+
     def train(self, mode: bool = True) -> Close:
-        """What steps are made of is laid out anew once the weights may have changed."""
-        self._decoder = None
+        """What answers is laid out anew once the weights may have changed."""
+        self._answering = None
         return super().train(mode)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:  # torch's own door for another device or precision
-        self._decoder = None
+        self._answering = None
         return super()._apply(fn, recurse)

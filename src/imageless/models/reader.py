@@ -74,6 +74,7 @@ class Reader(nn.Module, ABC):
         losses = self.losses(hidden, mask, choices.repeat(len(vectors), 1), owners)
         return -losses.sum(-1).unflatten(0, (-1, len(choices)))
 
+    @torch.no_grad()
     def generate(
         self,
         vectors: Float[Tensor, "batch dim"],
