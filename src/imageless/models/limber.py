@@ -49,6 +49,8 @@ class Limber(Reader):
     ):
         super().__init__()
         self.lm = lm.eval().requires_grad_(False)
+        if not torch.cuda.is_available():
+            self.lm.set_attn_implementation("eager")  # for a few dozen words torch's fused attention is slower on CPUs
         embeddings: Tensor = self.lm.get_input_embeddings().weight
         width = embeddings.shape[1]
         self.places, self.length, self.start, self.end = places, length if places == 1 else 1, start, end

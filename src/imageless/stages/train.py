@@ -113,7 +113,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
             model.compile(dynamic=True)
         watched = watching.Watching(job, frozen, packed.pictures, options) if streamed else None
         del frozen  # its vectors are on disk: the memory is the language model's now
-    with quick_float32() if isinstance(model, Close) else nullcontext():
+    with nullcontext() if watched else quick_float32():
         result = loop.run(watched or job, plan, work)
     final = {"loss": result.loss}
     kept = {name: value for name, value in asdict(options).items() if name not in ("resume", "overwrite")}
