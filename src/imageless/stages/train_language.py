@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from imageless import data, draws, limits, loop
+from imageless.arithmetic import quick_float32
 from imageless.data.splits import canonical
 from imageless.encoders.base import from_hub
 from imageless.errors import InputError
@@ -89,7 +90,8 @@ def train(sources: Sequence[str], out: Path, lm: str, options: TrainOptions) -> 
         work = begin(out, options.overwrite, resume)
         wanted = {"task": "language", "data": list(sources), "lm": spec, "windows": len(windows)}
         loop.expect_same(work, wanted | limits.deciding(options))
-    result = loop.run(job, plan, work)
+    with quick_float32():
+        result = loop.run(job, plan, work)
     final = {"loss": result.loss, **job.validate()}
     if processes.is_main_process:
         made = {"data": list(sources), "lm": spec, "tokens": int(windows.filled.sum()), "options": asdict(options)}
