@@ -5,8 +5,8 @@ picture's vector allows, and w has to be large; a sentence that is asked for ano
 to be understood anyway. The two sizes are the released code's for COCO (CLIP ViT-L/14, 768 dimensions;
 close/experiments/train.py @ 80f8db0). The sweeps of docs/results.md, in two spaces of 256, end near them:
 
-    itself     0.12   best on the world; best, and the largest tried, on photographs
-    another    0.04   within 1 % of the best (0.03) on the world; best, and the smallest tried, on photographs
+    itself     0.12   best on the world; within 1 % of the best (0.08) on photographs
+    another    0.04   within 1 % of the best (0.03) on the world; on photographs 0 to 0.06 differ by less than runs do
 """
 
 from __future__ import annotations
