@@ -9,7 +9,7 @@ import torch
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from imageless.models import beams
+from imageless.models import beams, t5
 from imageless.models.language import small_t5
 from imageless.models.packed import EightBits
 from imageless.models.t5 import T5Decoder, T5Encoder
@@ -111,6 +111,19 @@ def test_logits_are_those_of_transformers_and_rows_may_change_places():
     ).logits
     assert torch.allclose(start, told[[0, 3], 0], atol=1e-4)
     assert torch.allclose(last, told[:, 2], atol=1e-4)
+
+
+@pytest.mark.parametrize("room", [1, 3, 100])
+def test_what_is_remembered_finds_room(monkeypatch, room):
+    lm = model("gated", 2)
+    hidden, mask = read(lm, 4)
+
+    def said() -> torch.Tensor:
+        return beams.search(T5Decoder(lm).start(hidden, mask, 20), 4, 0, END, PAD, beams.Search(longest=20))[0]
+
+    before = said()
+    monkeypatch.setattr(t5, "ROOM", room)
+    assert torch.equal(said(), before)
 
 
 @pytest.mark.parametrize(("dtype", "near"), [(torch.bfloat16, 0.999), (torch.int8, 0.995)])

@@ -7,8 +7,8 @@ The same numbers as transformers' own modules (models/t5/modeling_t5.py, v5.23),
 - A step's time is that of reading the weights once, so what reads the same input is one matrix (query, key and value, and
   both halves of a gated feed-forward layer), laid out as it is read fastest (packed.py).
 - What was read is attended to by all beams of an input at once: its keys and values stand there once, not once a beam.
-- Keys and values of what was written lie in place, with room for the longest caption; beams change places in what is
-  filled of it.
+- Keys and values of what was written lie in a room that doubles when it is full; when beams change places, what is filled of it is
+  written once into a second such room, which takes its place.
 - With `dtype` bfloat16 the weights are read in half the bytes, with int8 in a quarter; what passes between layers stays float32.
 """
 
@@ -24,6 +24,8 @@ from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from imageless.models.packed import Linear, held
+
+ROOM = 16  # tokens; most captions end before
 
 
 class T5Encoder:
@@ -131,26 +133,28 @@ class Steps:
             for layer in decoder.layers
         ]  # (keys and values, inputs, heads, read, width)
         self.unseen = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, -torch.inf)[:, None, None]
-        places = (len(decoder.layers), 2, self.rows, decoder.heads, longest, decoder.width)
-        self.written = torch.empty(places, device=hidden.device)
+        self.longest = longest
+        self.written = self._empty(min(ROOM, longest), self.rows)  # (room, layers, keys and values, rows, heads, width)
+        self._spare = self._empty(0, 0)
         self.near = decoder.nearness(longest)[None, :, None]  # (1, heads, 1, longest)
 
     @torch.no_grad()
     def step(self, ids: Int[Tensor, " rows"]) -> Float[Tensor, "rows vocabulary"]:
         """Logits of what follows, after another token of every row."""
         decoder, new = self.decoder, self.length
+        if new == len(self.written):
+            room = self._empty(min(2 * new, self.longest), self.rows)
+            room[:new] = self.written
+            self.written = room
         self.length += 1
         near = self.near[..., -self.length :]
         x = decoder.embedding[ids].float()  # (rows, width)
-        for layer, read, written in zip(decoder.layers, self.read, self.written, strict=True):
-            query, key, value = (
-                layer.self_in(_normed(x, layer.norms[0], decoder.eps))
-                .unflatten(-1, (3, decoder.heads, decoder.width))
-                .unbind(1)
-            )
-            written[0, :, :, new], written[1, :, :, new] = key, value
-            keys, values = written[0, :, :, : self.length], written[1, :, :, : self.length]
-            seen = F.scaled_dot_product_attention(query[:, :, None], keys, values, near, scale=1.0)
+        for number, (layer, read) in enumerate(zip(decoder.layers, self.read, strict=True)):
+            told = layer.self_in(_normed(x, layer.norms[0], decoder.eps))
+            told = told.unflatten(-1, (3, decoder.heads, decoder.width))
+            self.written[new, number] = told[:, 1:].transpose(0, 1)
+            keys, values = self.written[: self.length, number].permute(1, 2, 3, 0, 4)
+            seen = F.scaled_dot_product_attention(told[:, 0, :, None], keys, values, near, scale=1.0)
             x = x + layer.self_out(seen.flatten(1))
             query = layer.cross_in(_normed(x, layer.norms[1], decoder.eps))
             query = query.unflatten(0, (self.inputs, -1)).unflatten(-1, (decoder.heads, decoder.width)).transpose(1, 2)
@@ -164,15 +168,17 @@ class Steps:
         if inputs is not None:
             self.read, self.unseen = [read[:, inputs] for read in self.read], self.unseen[inputs]
             self.inputs = len(inputs)
-        filled = self.written[..., : self.length, :]
-        if len(rows) == self.rows:
-            filled.copy_(filled.index_select(2, rows))
-            return
-        shape = list(self.written.shape)
-        shape[2] = len(rows)
-        moved = self.written.new_empty(shape)
-        moved[..., : self.length, :] = filled.index_select(2, rows)
-        self.written, self.rows = moved, len(rows)
+        room = len(self.written)
+        if self._spare.shape[0] != room or self._spare.shape[3] != len(rows):
+            self._spare = self._empty(room, len(rows))
+        filled, moved = self.written[: self.length].flatten(0, 2), self._spare[: self.length].flatten(0, 2)
+        torch.index_select(filled, 1, rows, out=moved)
+        self.written, self._spare, self.rows = self._spare, self.written, len(rows)
+
+    def _empty(self, room: int, rows: int) -> Tensor:
+        """Room for so many tokens of so many rows; one after the other, so that what is filled lies together."""
+        decoder = self.decoder
+        return torch.empty(room, len(decoder.layers), 2, rows, decoder.heads, decoder.width, device=self.unseen.device)
 
 
 def _normed(x: Float[Tensor, "... width"], weight: Float[Tensor, " width"], eps: float) -> Float[Tensor, "... width"]:
