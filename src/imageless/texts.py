@@ -37,6 +37,7 @@ class Growing:
 
     def append(self, value: int) -> None:
         self._recent.append(value)
+        self._make_room()
 
     def extend(self, values: Iterable[int]) -> None:
         """Add values; bytes are taken as they are."""
@@ -44,6 +45,9 @@ class Growing:
             self._recent.frombytes(values)
         else:
             self._recent.extend(values)
+        self._make_room()
+
+    def _make_room(self) -> None:
         if len(self._recent) * self._recent.itemsize > IN_MEMORY:
             self._spill()
 
