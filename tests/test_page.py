@@ -138,7 +138,7 @@ def test_keys_walk_through_the_pictures(page):
     page.keyboard.press("ArrowRight")
     assert said(page) and page.get_attribute("#gallery button >> nth=0", "aria-pressed") == "true"
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("document.querySelectorAll('#gallery button')[11].getAttribute('aria-pressed') === 'true'")
+    page.wait_for_selector("#gallery button:nth-child(12)[aria-pressed=true]")
 
 
 def test_nothing_is_wider_than_a_telephone_and_everything_has_a_name(page):
