@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from imageless import pictures
+from imageless import hub, pictures
 from imageless.errors import InputError
 from imageless.options import PredictOptions
 from imageless.records import Picture
+from imageless.stages import push
 from imageless.stages.predict import Prediction, Predictor
 
 if TYPE_CHECKING:
@@ -58,9 +59,32 @@ class Close:
         self.predictor = predictor
 
     @classmethod
-    def from_pretrained(cls, run: str | Path, options: PredictOptions = PredictOptions()) -> Close:
-        """The run in a folder, with the frozen encoder it names."""
-        return cls(Predictor(Path(run), options))
+    def from_pretrained(
+        cls,
+        run: str | Path,
+        options: PredictOptions = PredictOptions(),
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+    ) -> Close:
+        """The run in a folder or a Hub repository (of a revision), with the frozen encoder it names."""
+        return cls(Predictor(hub.found(run, revision, token), options))
+
+    def save_pretrained(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Copy the run, with its encoder where that is a folder: all of it moves together from then on."""
+        return push.save(self.predictor.run, Path(folder), overwrite)
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool = False,
+        message: str | None = None,
+        scores: Sequence[str | Path] = (),
+        token: str | bool | None = None,
+    ) -> str:
+        """Upload the run with its card; `scores` are folders that `evaluate` wrote. Gives the repository's address."""
+        return push.push(self.predictor.run, repo, private, message, scores, token).url
 
     @overload
     def caption(self, image: Shown) -> str: ...

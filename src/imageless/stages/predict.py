@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from imageless import encoders, limits, pictures, pixels, runs, tasks
+from imageless import encoders, hub, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
 from imageless.encoders.derived import Tuned
 from imageless.encoders.quick import quick
@@ -58,11 +58,11 @@ class Prediction:
 
 
 class Predictor:
-    """A loaded run with its frozen encoder."""
+    """A loaded run, from its folder or its Hub repository, with its frozen encoder."""
 
-    def __init__(self, run: Path, options: PredictOptions, encoder: Encoder | None = None):
+    def __init__(self, run: str | Path, options: PredictOptions, encoder: Encoder | None = None):
         limits.check(options)
-        self.options = options
+        self.options, self.run = options, (run := hub.found(run))
         self.device = place(options.device)
         self.config, self.model, self.tokenizer = runs.load(run, str(self.device))
         self.seen = runs.picture_side(run)  # as they are, unless the run stands pictures beside sentences itself
@@ -94,7 +94,7 @@ class Predictor:
     @cached_property
     def encoder(self) -> Encoder:
         """The run's frozen encoder, loaded when it is first needed, with what has learned of it."""
-        named = self.config.encoder.name
+        named = runs.encoder_name(self.run, self.config)
         given = None if self._learned else self._given  # another's is not to change
         encoder = given or encoders.load(named, self.options.device, self.options.dtype)
         runs.expect_encoder(self.config, encoder)
