@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from conftest import make_album, make_encoder
-from imageless import Close, InputError, cards, runs
+from imageless import Close, InputError, cards, encoders, runs
+from imageless.folders import write_json
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.stages import push
 from imageless.stages.evaluate import evaluate
@@ -300,6 +301,25 @@ def test_offline_what_was_fetched_once_is_enough(hub, run, photos, monkeypatch):
     assert Close.from_pretrained("anna/reviews", CPU).captions([photos]) == said
 
 
+def test_a_checkpoint_file_stays_at_home_and_is_named_without_its_folders(hub, run, tmp_path):
+    """A pickle is not ours to hand on; who has the file lays it where imageless is called."""
+    shutil.copytree(run, tmp_path / "run")
+    config = runs.read_config(run)
+    named = replace(config.encoder, name="open_clip:ViT-L-14//home/anna/ViT-L-14.pt")
+    write_json(tmp_path / "run/config.json", asdict(replace(config, encoder=named)))
+    assert not [file for file in push.push(tmp_path / "run", "anna/run").files if file.startswith("encoder/")]
+    files = hub.repositories["anna/run"].files
+    assert json.loads(files["config.json"])["encoder"]["name"] == "open_clip:ViT-L-14/ViT-L-14.pt"
+
+
+def test_a_damaged_run_is_not_pushed(hub, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run/model.safetensors").unlink()
+    with pytest.raises(InputError, match="is damaged"):
+        push.push(tmp_path / "run", "anna/run")
+    assert hub.repositories == {}
+
+
 # The command line.
 
 
@@ -388,10 +408,6 @@ def test_a_saved_run_needs_nothing_of_the_old_place(own, photos, tmp_path):
 
 def test_a_clip_of_transformers_comes_along_too(run, photos, tmp_path):
     """Named hf:FOLDER; all that its loader reads, and nothing else that lies there."""
-    from dataclasses import asdict, replace
-
-    from imageless import encoders
-    from imageless.folders import write_json
     from test_encoders import save_clip
 
     clip = encoders.load(f"hf:{save_clip(tmp_path / 'clip')}", "cpu")  # of as many dimensions as the run's own
@@ -419,8 +435,6 @@ def test_a_clip_of_transformers_comes_along_too(run, photos, tmp_path):
     ],
 )
 def test_an_encoders_name_is_taken_apart_around_the_models_own(name, parts, tmp_path, monkeypatch):
-    from imageless import encoders
-
     (tmp_path / "world").mkdir()
     monkeypatch.chdir(tmp_path)
     assert encoders.parts(name) == parts
@@ -489,8 +503,6 @@ def test_what_the_author_wrote_into_the_card_goes_as_it_is(hub, own):
 
 
 def test_a_licence_is_named_only_where_everything_is_ours(run):
-    from dataclasses import replace
-
     config = runs.read_config(run)
     world = runs.EncoderName("world", "f" * 64, 256)
     ours = replace(config, encoder=world, lm="world:32x1", data=["world:captions/100"])
@@ -513,8 +525,6 @@ def test_a_licence_is_named_only_where_everything_is_ours(run):
     ],
 )
 def test_a_card_shows_how_its_task_is_asked(run, task, line, words):
-    from dataclasses import replace
-
     prompts = ["ego", "pirate"] if task == "style" else []
     text = cards.card(replace(runs.read_config(run), task=task, prompts=prompts))
     assert line in text and words in text

@@ -30,6 +30,7 @@ CALLS = {  # how a run of the task is used: the verb, what follows the picture o
     "news": ("news", "--article article.txt", ', open("article.txt").read()'),
 }
 LICENCES = {"world": "Apache-2.0; it comes with imageless"}
+CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 ASIDE = ("overwrite", "device", "batch_size", "vectors", "images")  # of an evaluation: no score depends on them
 
 
@@ -164,6 +165,10 @@ def _needs(config: RunConfig) -> str:
         needed = "The encoder comes with imageless."
     elif encoders.local(config.encoder.name):
         needed = "The encoder is a folder of its own; it goes along when the run is pushed or saved elsewhere."
+    elif path.endswith(CHECKPOINTS):
+        needed = (
+            f"The encoder does not come with the run: `{config.encoder.name}` is a checkpoint file to have at hand."
+        )
     else:
         needed = f"The encoder does not come with the run: `{config.encoder.name}` is fetched when it is first needed."
     if config.model == "limber":

@@ -48,6 +48,8 @@ def contents(run: Path) -> tuple[runs.RunConfig, dict[str, Path]]:
     """The files a run needs elsewhere, by their place in it, and what its config.json says there."""
     config = runs.read_config(run)
     files = {name: run / name for name in (*WEIGHTS, "README.md") if (run / name).is_file()}
+    if not runs.is_run(str(run)) or "model.safetensors" not in files:
+        raise InputError(f"the run {run} is damaged (weights or language model are missing); train it again")
     files |= _inside(run / "lm", "lm")
     if config.model == "limber" and Path(config.lm).is_dir() and not any((run / "lm").glob("*.safetensors")):
         files |= {f"lm/{file.name}": file for file in Path(config.lm).glob("*.safetensors*")}

@@ -22,7 +22,7 @@ from imageless.errors import InputError
 from imageless.folders import begin, disk_errors, expect_free, publish, read_json, read_text, write_json, write_text
 
 log = logging.getLogger(__name__)
-_FOLDERS_BEFORE = re.compile(r"(^|:)/(?:[^/?]*/)+")  # of a file's full path, alone or behind a reader
+_FOLDERS_BEFORE = re.compile(r"(^|:|open_clip:[^/]+/)/(?:[^/?]*/)+")  # of a full path, alone or behind what reads it
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def push(
     folder = hub.found(run, token=token)
     evaluations = [_evaluation(Path(path), Path(run)) for path in scores]
     config, files = hub.contents(folder)
-    config = runs.RunConfig(**{**_without_folders(asdict(config)), "encoder": config.encoder})
+    told = _without_folders(asdict(config))
+    config = runs.RunConfig(**{**told, "encoder": runs.EncoderName(**told["encoder"])})
     if not hub_answers():
         raise InputError(f"expected to reach the Hub at {constants.ENDPOINT}, got no connection; try again online")
     with _refused(repo):
