@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -184,6 +185,19 @@ def test_without_pandas_there_is_a_line(model, photo, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(InputError, match="pip install pandas"):
         model.captions([photo]).frame()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/hub.md"])
+def test_the_python_that_is_shown_runs(page, run, photos, tmp_path, monkeypatch):
+    pytest.importorskip("pandas")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/reviews").symlink_to(run)
+    (tmp_path / "photos").symlink_to(photos)
+    for name in ("photo.jpg", "a.jpg"):
+        Image.open(photos / "000.png").save(tmp_path / name)
+    shown = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / page).read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(shown[0], {"array": np.zeros((8, 8, 3), np.uint8)})
 
 
 # What is refused.
