@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,8 @@ class Asked(BaseHTTPRequestHandler):
             self.server.repositories.setdefault(name, Repository(told.get("visibility") == "private"))
             return self.reply({"url": f"{self.server.address}/{name}"}, 409 if there else 200)
         if path == "/api/validate-yaml":
-            return self.reply({"errors": [], "warnings": []})
+            errors = [{"message": '"license" must be one of ...'}] if b"license: none-such" in asked else []
+            return self.reply({"errors": errors, "warnings": []}, 400 if errors else 200)
         if path.endswith("/info/lfs/objects/batch"):
             return self.reply({"transfer": "basic", "objects": [self.invited(o) for o in json.loads(asked)["objects"]]})
         _, _, org, name, kind, _ = path.strip("/").split("/")
@@ -502,6 +504,17 @@ def test_what_the_author_wrote_into_the_card_goes_as_it_is(hub, own):
     assert told["license"] == "mit"
 
 
+def test_a_card_the_hub_cannot_read_is_told_before_anything_is_sent(hub, own):
+    before = (own / "README.md").read_text()
+    (own / "README.md").write_text(before.replace("library_name", "license: none-such\nlibrary_name"))
+    try:
+        with pytest.raises(InputError, match=r"Invalid metadata in README\.md"):
+            push.push(own, "anna/own")
+    finally:
+        (own / "README.md").write_text(before)
+    assert hub.sent_large == [] and hub.repositories["anna/own"].files == {}
+
+
 def test_a_licence_is_named_only_where_everything_is_ours(run):
     config = runs.read_config(run)
     world = runs.EncoderName("world", "f" * 64, 256)
@@ -528,4 +541,5 @@ def test_a_card_shows_how_its_task_is_asked(run, task, line, words):
     prompts = ["ego", "pirate"] if task == "style" else []
     text = cards.card(replace(runs.read_config(run), task=task, prompts=prompts))
     assert line in text and words in text
+    exec(re.findall(r"^from imageless import .*", text, re.MULTILINE)[0], {})
     data_of(text)

@@ -129,6 +129,8 @@ def _refused(repo: str) -> Iterator[None]:
 
     try:
         yield
+    except InputError:
+        raise
     except HFValidationError as error:
         raise InputError(f"expected a repository as ORG/NAME, got {repo!r}; {first_line(error)}") from None
     except HfHubHTTPError as error:
@@ -137,6 +139,8 @@ def _refused(repo: str) -> Iterator[None]:
                 f"expected the right to write to {repo}, the Hub gave none; log in with `hf auth login` or set HF_TOKEN"
             ) from None
         raise InputError(f"the Hub did not take {repo}: {first_line(error)}") from None
+    except ValueError as error:
+        raise InputError(f"the Hub did not take {repo}: {first_line(error)}; mend it and push again") from None
     except Exception as error:  # of the HTTP library, whose name changes with huggingface_hub's version, or an upload's
         if not (isinstance(error, RuntimeError) or type(error).__module__.startswith("httpx")):
             raise
