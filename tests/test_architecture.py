@@ -32,7 +32,7 @@ ROOMS = (
     ("records", "pictures", "shifts"),
     ("data", "world", "tasks", "texts", "tokens", "draws", "arithmetic", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
-    ("runs", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
+    ("cards", "runs", "hub", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
     ("stages",),
     ("analysis", "api", "recipes"),
     ("serving", "demo", "check", "benchmarks"),

@@ -21,7 +21,7 @@ from imageless.models.beams import Search
 from imageless.models.limber import Limber
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
 from imageless.records import Example
-from imageless.stages import few_shot
+from imageless.stages import few_shot, push
 from imageless.stages import train as training
 from imageless.stages.predict import Predictor
 from imageless.stages.train import train
@@ -312,3 +312,19 @@ def test_only_a_frozen_language_model_is_asked_what_it_never_learned(imageless, 
     assert (
         "--turn: expected a question and an answer" in imageless("evaluate", reader, *told, "--turn", "Q {}").complaint
     )
+
+
+def test_a_run_on_a_journey_takes_its_grid_and_a_language_model_too_large_to_copy(
+    imageless, tmp_path, told_to_learn, album, monkeypatch
+):
+    monkeypatch.setattr(runs, "COPIED", 0)
+    assert imageless(*told_to_learn, "--out", tmp_path / "run").code == 0
+    assert not (tmp_path / "run/lm/model.safetensors").exists()
+    push.save(tmp_path / "run", tmp_path / "saved")
+    assert (tmp_path / "saved/lm/model.safetensors").is_file()
+    config = runs.read_config(tmp_path / "saved")
+    assert config.encoder.name == "grid:encoder"
+    assert runs.encoder_name(tmp_path / "saved", config) == f"grid:{tmp_path / 'saved/encoder'}"
+    shown = (album.parent / "000.png", "--device", "cpu", "--json")
+    one, other = (imageless("caption", tmp_path / name, *shown).json["results"] for name in ("run", "saved"))
+    assert one == other

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from imageless.data import read
     from imageless.encoders import load as load_encoder
     from imageless.errors import InputError
+    from imageless.options import PredictOptions
     from imageless.records import Example, Record
     from imageless.stages.embed import embed
     from imageless.stages.evaluate import evaluate
@@ -29,6 +30,7 @@ __all__ = [
     "Close",
     "Example",
     "InputError",
+    "PredictOptions",
     "Record",
     "VectorTable",
     "embed",
@@ -43,6 +45,7 @@ _HOMES = {
     "Close": ("imageless.api", "Close"),
     "Example": ("imageless.records", "Example"),
     "InputError": ("imageless.errors", "InputError"),
+    "PredictOptions": ("imageless.options", "PredictOptions"),
     "Record": ("imageless.records", "Record"),
     "VectorTable": ("imageless.vectors", "VectorTable"),
     "embed": ("imageless.stages.embed", "embed"),

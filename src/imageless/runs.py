@@ -4,6 +4,7 @@ RUN/config.json          format version, task, encoder, options, data, final los
 RUN/model.safetensors    what was learned: prefix and language model (close), or the map (limber)
 RUN/picture_side.safetensors    only where pictures are moved too (adapter standardize)
 RUN/encoder.safetensors  only where the encoder's image network learned along (train --tune-encoder)
+RUN/encoder/             only where a run went on a journey whose encoder was a folder
 RUN/lm/                  the language model's config and tokenizer; a frozen one's weights too, unless it is large
 RUN/log.jsonl, tensorboard/, README.md
 """
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imageless import cards, encoders
 from imageless.errors import InputError
 from imageless.folders import disk_errors, read_json, write_json, write_text
 
@@ -31,12 +33,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 PICTURE_SIDE = "picture_side.safetensors"
 IMAGE_NETWORK = "encoder.safetensors"
+ENCODER = "encoder"  # where a run that was saved elsewhere or pushed has its encoder, if that was a folder
 COPIED = 1_000_000_000  # weights of a frozen language model that come with the run; a larger one is only named
-LEARNED_FROM = {
-    "text": "text alone: no picture was opened",
-    "images": "image vectors (the upper bound)",
-    "nothing": "prompts alone (the blind control)",
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def save(
             model.lm.save_pretrained(folder / "lm")
         model.lm.config.save_pretrained(folder / "lm")
         tokenizer.save_pretrained(folder / "lm")
-    write_text(folder / "README.md", _card(config))
+    write_text(folder / "README.md", cards.card(config))
     write_json(folder / "config.json", asdict(config))
 
 
@@ -131,6 +129,13 @@ def read_config(folder: Path) -> RunConfig:
         return RunConfig(**{**values, "encoder": EncoderName(**values["encoder"])})
     except (TypeError, KeyError) as error:
         raise InputError(f"the config.json of {folder} is damaged ({error}); train the run again") from None
+
+
+def encoder_name(folder: Path, config: RunConfig) -> str:
+    """What loads the run's encoder: the name it was trained with, or the copy that came along."""
+    before, path, after = encoders.parts(config.encoder.name)
+    along = folder / ENCODER
+    return f"{before}{along}{after}" if path == ENCODER and along.is_dir() else config.encoder.name
 
 
 def load(folder: Path, device: str = "cpu") -> tuple[RunConfig, Close | Limber, PreTrainedTokenizerBase]:
@@ -224,49 +229,3 @@ def expect_encoder(config: RunConfig, encoder: Encoder) -> None:
             f"expected the encoder {config.encoder.name} ({config.encoder.dim} dimensions, {config.encoder.fingerprint[:12]}) this run "
             f"was trained with, got {encoder.name} ({encoder.dim} dimensions, {encoder.fingerprint[:12]}); train again with the new one"
         )
-
-
-def _card(config: RunConfig) -> str:
-    """The model card."""
-    learned, limber = LEARNED_FROM[config.on], config.model == "limber"
-    encoder, unpaired = config.encoder, config.options.get("unpaired")
-    kept = "its image network learned along" if config.options.get("tune_encoder") else "frozen, not included"
-    if config.on == "text" and unpaired:
-        learned = f"text, and from pictures without captions (`{unpaired}`) how pictures lie beside it"
-    if config.on == "images" and limber:
-        learned = "image vectors"
-    setting = f" ({config.setting})" if config.setting else ""
-    start = f", learning on from `{config.start}`" if config.start else ""
-    if limber:
-        within = f" and with bottlenecks {config.bottleneck} times narrower" if config.bottleneck else ""
-        shape = (
-            f"`{config.lm}`, left as it is, behind a linear map to "
-            f"{config.places if config.places > 1 else config.prefix} embeddings{within}"
-        )
-        method, tags = "LiMBeR, arXiv:2209.15162", "limber"
-    else:
-        shape = f"`{config.lm}` with a prefix of {config.prefix}"
-        method, tags = "CLOSE, arXiv:2211.09778", "text-only-training, close"
-    return f"""---
-library_name: imageless
-tags: [image-captioning, {tags}]
-pipeline_tag: image-to-text
----
-
-# A {config.task} model that learned from {learned}
-
-| | |
-|---|---|
-| task | {config.task}{setting} |
-| encoder ({kept}) | `{encoder.name}`, {encoder.dim} dimensions, fingerprint `{encoder.fingerprint[:12]}` |
-| language model | {shape}{start} |
-| noise w | {config.noise} |
-| data | {", ".join(f"`{source}`" for source in config.data)} ({config.examples:,} examples) |
-| final loss | {config.final.get("loss", float("nan")):.3f} |
-
-```bash
-imageless caption THIS_FOLDER photo.jpg
-```
-
-Method: {method}.
-"""

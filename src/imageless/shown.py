@@ -84,6 +84,11 @@ def scored(result: dict[str, Any]) -> str:
     )
 
 
+def pushed(result: dict[str, Any]) -> str:
+    """Where a run lies now, and how to use it from anywhere."""
+    return f"{result['url']}: {len(result['files'])} files; use it with: imageless VERB {result['repo']} PICTURE"
+
+
 def benched(result: dict[str, Any]) -> str:
     """A line a figure, beneath where it was measured."""
     machine = result["machine"]

@@ -13,11 +13,11 @@ import sys
 from cyclopts.exceptions import CycloptsError
 
 from imageless import shown
-from imageless.cli import asking, learning, measuring
+from imageless.cli import asking, learning, measuring, sharing
 from imageless.cli.words import app
 from imageless.errors import InputError
 
-__all__ = ["app", "asking", "learning", "main", "measuring"]
+__all__ = ["app", "asking", "learning", "main", "measuring", "sharing"]
 
 
 def main() -> None:

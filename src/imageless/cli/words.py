@@ -28,7 +28,7 @@ DATA = "DATA as READER:PATH"
 Out = Annotated[Path, Parameter(help="Folder to write; it appears under this name when it is complete")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object")]
 Flat = Parameter(name="*")
-Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`")]
+Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`, or ORG/NAME on the Hub")]
 Image = Annotated[str, Parameter(help="A picture, a glob or a folder", allow_leading_hyphen=True)]
 
 

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +100,21 @@ def is_one(spec: str) -> bool:
         return True
     about = Path(spec) / "config.json"
     return about.is_file() and read_json(about, "an encoder or a run").get("kind") == "dual_encoder"
+
+
+def parts(spec: str) -> tuple[str, str, str]:
+    """An encoder's name taken apart around the model's own: ("grid:hf:", "openai/clip-vit-large-patch14", "")."""
+    before = re.match(rf"(?:(?:{'|'.join(ENCODERS)}):)*", spec)
+    start = before.end() if before else 0
+    path, _ = with_options(spec[start:])
+    return spec[:start], path, spec[start + len(path) :]
+
+
+def local(spec: str) -> Path | None:
+    """The folder on this machine an encoder is read from; None where its name loads on any."""
+    before, path, _ = parts(spec)
+    bundled = path == "world" and not before.endswith(("open_clip:", "hf:", "timm:"))
+    return Path(path) if path and not bundled and Path(path).is_dir() else None
 
 
 def load(spec: str, device: str | None = None, dtype: str | None = None) -> Encoder:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from imageless import encoders, limits, pictures, pixels, runs, tasks
+from imageless import encoders, hub, limits, pictures, pixels, runs, tasks
 from imageless.encoders.base import Encoder, place
 from imageless.encoders.derived import Tuned
 from imageless.encoders.quick import quick
@@ -48,6 +48,7 @@ class Prediction:
     """What the model says about one picture, or why it could not be read."""
 
     image: str
+    """The picture's name, or the sentence that stood in its place."""
     text: str | None
     score: float | None
     nbest: list[Answer] = field(default_factory=list)
@@ -57,11 +58,11 @@ class Prediction:
 
 
 class Predictor:
-    """A loaded run with its frozen encoder."""
+    """A loaded run, from its folder or its Hub repository, with its frozen encoder."""
 
-    def __init__(self, run: Path, options: PredictOptions, encoder: Encoder | None = None):
+    def __init__(self, run: str | Path, options: PredictOptions, encoder: Encoder | None = None):
         limits.check(options)
-        self.options = options
+        self.options, self.run = options, (run := hub.found(run))
         self.device = place(options.device)
         self.config, self.model, self.tokenizer = runs.load(run, str(self.device))
         self.seen = runs.picture_side(run)  # as they are, unless the run stands pictures beside sentences itself
@@ -93,7 +94,7 @@ class Predictor:
     @cached_property
     def encoder(self) -> Encoder:
         """The run's frozen encoder, loaded when it is first needed, with what has learned of it."""
-        named = self.config.encoder.name
+        named = runs.encoder_name(self.run, self.config)
         given = None if self._learned else self._given  # another's is not to change
         encoder = given or encoders.load(named, self.options.device, self.options.dtype)
         runs.expect_encoder(self.config, encoder)
@@ -117,7 +118,7 @@ class Predictor:
 
     def pictures(self, pictures: Sequence[Picture], prompts: Sequence[str] | None = None) -> Iterator[Prediction]:
         """What the model says about each picture, in order; one that cannot be read is named and passed over."""
-        prompts = prompts or [self.voice(self.options.style)] * len(pictures)
+        prompts = self._prompts(prompts, len(pictures))
         start = 0
         with quick(self.encoder, len(pictures)), progress("answering", len(pictures)) as bar:
             for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
@@ -132,6 +133,24 @@ class Predictor:
                         yield Prediction(pictures[row].name, None, None, error=piece.failed[row])
                 start += size
                 bar.advance(size)
+
+    def sentences(self, sentences: Sequence[str], prompts: Sequence[str] | None = None) -> Iterator[Prediction]:
+        """What the model says where a sentence stands in a picture's place, in order: as it was trained, but without noise."""
+        if "text" not in self.encoder.sides:
+            raise InputError(
+                f"expected a run whose encoder reads sentences, {self.encoder.name} only sees pictures; show it a picture"
+            )
+        prompts, size = self._prompts(prompts, len(sentences)), self.options.batch_size
+        with quick(self.encoder, len(sentences)), progress("answering", len(sentences)) as bar:
+            for start in range(0, len(sentences), size):
+                batch = sentences[start : start + size]
+                vectors = F.normalize(self.encoder.texts(batch), dim=-1)
+                for sentence, said in zip(batch, self.vectors(vectors, prompts[start : start + size]), strict=True):
+                    yield self._prediction(sentence, said)
+                bar.advance(len(batch))
+
+    def _prompts(self, prompts: Sequence[str] | None, count: int) -> Sequence[str]:
+        return prompts or [self.voice(self.options.style)] * count
 
     def vectors(self, vectors: Float[Tensor, "batch dim"], prompts: Sequence[str]) -> list[list[Answer]]:
         """The best answers for unit vectors, whichever side they came from."""
