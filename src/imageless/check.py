@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from imageless import __version__
+from imageless import __version__, processor
 from imageless.benchmarks import ceilings
 from imageless.folders import cache
 
@@ -26,7 +25,7 @@ def check() -> dict[str, str]:
         **{name: _version(name) for name in PACKAGES},
         "extras missing": ", ".join(missing) or "none",
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "cores": f"{len(os.sched_getaffinity(0))}, torch uses {torch.get_num_threads()} threads",
+        "cores": f"{processor.cores()}, torch uses {torch.get_num_threads()} threads",
         "matrix product": ", ".join(
             f"{name} {ceilings.gflops(getattr(torch, name), 1024):,.0f} GFLOP/s" for name in ("float32", "bfloat16")
         ),
