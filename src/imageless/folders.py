@@ -10,8 +10,9 @@ import errno
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ def cache() -> Path:
     """Where automatic embeddings and decoded pictures are kept: $IMAGELESS_CACHE, else ~/.cache/imageless."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "imageless"
     return Path(os.environ.get("IMAGELESS_CACHE", default))
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a folder, or of a file; what others remove meanwhile counts for nothing."""
+    total = 0
+    for path in [folder, *folder.rglob("*")]:
+        with suppress(OSError):
+            told = path.lstat()
+            total += told.st_size if stat.S_ISREG(told.st_mode) else 0
+    return total
 
 
 def partial(folder: Path) -> Path:

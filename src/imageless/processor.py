@@ -27,6 +27,11 @@ def vendor() -> str:
     return _told().get("vendor_id", "")
 
 
+def flags() -> set[str]:
+    """What it can do, in its own words, e.g. avx512f; nothing where the system does not say."""
+    return set((_told().get("flags") or _told().get("Features") or "").split())
+
+
 @cache
 def _told() -> dict[str, str]:
     """The first processor's lines."""

@@ -10,14 +10,21 @@ import io
 import logging
 import sys
 
+from cyclopts import Group
 from cyclopts.exceptions import CycloptsError
 
 from imageless import shown
-from imageless.cli import asking, learning, measuring
+from imageless.cli import asking, keeping, learning, measuring
 from imageless.cli.words import app
 from imageless.errors import InputError
 
-__all__ = ["app", "asking", "learning", "main", "measuring"]
+__all__ = ["app", "asking", "keeping", "learning", "main", "measuring"]
+
+for _number, _file in enumerate((learning, asking, measuring)):  # help lists a verb under the file it stands in
+    _group = Group(_file.__name__.rpartition(".")[2].title(), sort_key=_number)
+    for _verb in app:
+        if app[_verb].default_command.__module__ == _file.__name__:
+            app[_verb].group = _group
 
 
 def main() -> None:
