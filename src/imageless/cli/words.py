@@ -21,6 +21,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says how to go on
 )
+app.register_install_completion_command(help="Write what completes verbs and options in bash, zsh or fish.")
 
 Data = Annotated[str, Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
 DATA = "DATA as READER:PATH"
