@@ -35,7 +35,7 @@ ROOMS = (
     ("runs", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
     ("stages",),
     ("analysis", "api", "recipes"),
-    ("serving", "demo", "check", "benchmarks"),
+    ("serving", "demo", "check", "inventory", "benchmarks"),
     ("cli",),
     ("__main__", "__init__"),
 )

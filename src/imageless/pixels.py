@@ -174,7 +174,7 @@ def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, fold
                     part = wanted[start : start + ROWS_PER_SHARD]
                     failed |= _decode_shard(part, preprocess, size, folder, start, bar)
             write_json(folder / "about.json", {"rows": len(wanted), "failed": failed})
-    return PixelTable(folder)
+        return PixelTable(folder)
 
 
 def _decode_shard(

@@ -109,7 +109,7 @@ def checked(result: dict[str, Any]) -> str:
         "instructions": ", ".join(can) or "not told by this system",
         "matrix product": ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in result["gflops"].items()),
         "Hub": "reachable" if result["hub"] else "not reachable: name local folders",
-        "cache": f"{cache['folder']}, {size(cache['bytes'])}",
+        "cache": f"{cache['folder']}, {size(cache['bytes'])}; imageless list --clean empties it",
         "Java": result["java"] or "none; evaluate --meteor needs it",
         "WordNet": "here" if result["wordnet"] else "none; evaluate --concepts and --names need it",
     }
@@ -125,6 +125,23 @@ def _installed(name: str, version: str | None) -> str:
 
 def _device(device: str, name: str, bytes: int | None) -> str:
     return f"{device} ({name})" if bytes is None else f"{device} ({name}, {size(bytes)})"
+
+
+def listed(result: dict[str, Any]) -> str:
+    """A line for each thing."""
+    if not result["things"]:
+        return "nothing here that imageless made"
+    wide = max(len(thing["path"]) for thing in result["things"])
+    return "\n".join(
+        f"{thing['kind']:<14} {thing['path']:<{wide}} {size(thing['bytes']):>10} {thing['date']} {thing['what']}"
+        for thing in result["things"]
+    )
+
+
+def cleaned(result: dict[str, Any]) -> str:
+    """What is gone, and what is in use."""
+    left = f"; {result['left']} left, being written" if result["left"] else ""
+    return f"{result['cache']}: {size(result['freed'])} freed{left}"
 
 
 def size(count: int) -> str:
