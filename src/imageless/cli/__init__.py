@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 
 from cyclopts import Group
@@ -40,6 +41,9 @@ def main() -> None:
         fail(f"{shown.one_line(str(error))}; see imageless --help")
     except InputError as error:
         fail(shown.one_line(str(error)))
+    except BrokenPipeError:  # who reads has read enough, as in `imageless list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it goes
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         fail("stopped; a training goes on from its last checkpoint with --resume", code=130)
 

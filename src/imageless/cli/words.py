@@ -46,4 +46,4 @@ def paths(images: Iterable[str]) -> list[str]:
 
 def show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
     if shown.speaks():
-        print(shown.told(result, as_json, describe))
+        print(shown.told(result, as_json, describe), flush=True)
