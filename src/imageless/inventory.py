@@ -54,7 +54,7 @@ def inventory(folders: Sequence[Path]) -> dict[str, Any]:
 def clean() -> dict[str, Any]:
     """Empty the cache of what imageless keeps there, but for what a process makes right now.
 
-    Locks stay, empty as they are: a process may be waiting for one. What is read meanwhile stays readable as long as it is open.
+    Locks stay, empty as they are: a process may be waiting for one. Tables and pictures in use are open and stay readable.
     """
     from filelock import Timeout
 
@@ -133,7 +133,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _cached() -> Iterator[Thing]:
     """What the cache holds, a line a kind."""
-    kept = list(_kept())
+    kept = _kept()
     for place, (what, _) in KEPT.items():
         here = [folder for folder in kept if folder.parent == cache() / place]
         if here:
@@ -147,7 +147,7 @@ def _kept() -> list[Path]:
     for place, (_, called) in KEPT.items():
         for path in (cache() / place).glob("*"):
             match = re.fullmatch(rf"({called})(\.partial|\.old)?", path.name)
-            if match and path.is_dir():
+            if match and path.is_dir() and not path.is_symlink():
                 found.add(path.with_name(match[1]))
     return sorted(found)
 
