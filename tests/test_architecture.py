@@ -28,14 +28,14 @@ HEAVY = (
 # Every module may import from rooms above its own line, and from its own room. errors stands above all.
 ROOMS = (
     ("errors", "limits", "function_words"),
-    ("options", "metrics", "screen", "folders", "report", "shown", "wordnet"),
+    ("options", "metrics", "screen", "folders", "report", "shown", "wordnet", "processor"),
     ("records", "pictures", "shifts"),
     ("data", "world", "tasks", "texts", "tokens", "draws", "arithmetic", "pack", "pixels"),
     ("vectors", "models", "adapters", "encoders", "synthesis"),
     ("cards", "runs", "hub", "loop", "moments", "neighbours", "fitting", "noise", "zero_shot"),
     ("stages",),
     ("analysis", "api", "recipes"),
-    ("serving", "demo", "check", "benchmarks"),
+    ("serving", "demo", "check", "inventory", "benchmarks"),
     ("cli",),
     ("__main__", "__init__"),
 )

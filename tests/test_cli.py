@@ -152,6 +152,25 @@ def test_the_version_and_the_verbs(imageless):
         assert verb in shown
 
 
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_verbs_stand_in_groups(imageless, words):
+    """The one on learning first; help and version with what keeps the house."""
+    said = imageless(*words)
+    groups = [line.split()[1] for line in said.out.splitlines() if line.startswith("╭")]
+    assert said.code == 0 and groups == ["Learning", "Asking", "Measuring", "Housekeeping"]
+    last = said.out.partition("Housekeeping")[2]
+    assert all(word in last for word in ("check", "list", "--help", "--version", "--install-completion"))
+    assert "train" not in last and "caption" not in last
+
+
+def test_who_reads_may_have_read_enough(tmp_path):
+    told = [sys.executable, "-m", "imageless", "list", str(tmp_path)]
+    with subprocess.Popen(told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as done:
+        assert done.stdout is not None and done.stderr is not None
+        done.stdout.close()
+        assert (done.stderr.read(), done.wait(60)) == ("", 1)
+
+
 def test_help_tells_what_an_option_is_for(imageless):
     shown = " ".join(imageless("train", "--help").out.split())
     assert "standard deviation of the noise" in shown and "--learning-rate" in shown

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from imageless import processor
 
 ERROR = 1e-5  # of a product of normal numbers, over its largest; bfloat16 would leave 1e-2
 
@@ -42,8 +43,7 @@ def _by_onednn() -> Iterator[None]:
 @cache
 def _gains() -> bool:
     """Whether the processor is AMD's, and oneDNN's float32 is one."""
-    told = Path("/proc/cpuinfo")
-    if not torch.backends.mkldnn.is_available() or not told.is_file() or "AuthenticAMD" not in told.read_text("utf-8"):
+    if not torch.backends.mkldnn.is_available() or processor.vendor() != "AuthenticAMD":
         return False
     draw = torch.Generator().manual_seed(0)
     one, other = (torch.randn(256, 256, generator=draw) for _ in range(2))

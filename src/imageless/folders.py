@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,16 @@ def cache() -> Path:
     """Where automatic embeddings and decoded pictures are kept: $IMAGELESS_CACHE, else ~/.cache/imageless."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "imageless"
     return Path(os.environ.get("IMAGELESS_CACHE", default))
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in a folder; what others remove meanwhile counts for nothing."""
+    total = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(here, name)).st_size
+    return total
 
 
 def partial(folder: Path) -> Path:
@@ -52,6 +62,11 @@ def _is_ours(folder: Path) -> bool:
     return folder.is_dir() and (any((folder / name).is_file() for name in LAST) or not any(folder.iterdir()))
 
 
+def replaced(folder: Path) -> Path:
+    """Where what had this name lies while it is being removed."""
+    return folder.with_name(folder.name + ".old")
+
+
 def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
     """The folder to work in towards `folder`; to be called when all that was asked for is known to be there."""
     expect_free(folder, overwrite, resume)
@@ -65,7 +80,7 @@ def begin(folder: Path, overwrite: bool = False, resume: bool = False) -> Path:
 
 def publish(work: Path, folder: Path) -> None:
     """Give finished work its final name; an older folder of that name makes room only now."""
-    old = folder.with_name(folder.name + ".old")
+    old = replaced(folder)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
@@ -112,13 +127,13 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time make `folder`; the others wait and find it made."""
+def locked(folder: Path, patience: float = -1) -> Iterator[None]:
+    """Let one process at a time make `folder`; the others wait, for so many seconds or as long as it takes, and find it made."""
     from filelock import FileLock
 
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(folder.name + ".lock")):
+    with FileLock(folder.with_name(folder.name + ".lock"), timeout=patience):
         yield
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imageless import pictures
+from imageless import pictures, processor
 from imageless.errors import InputError
 from imageless.folders import disk_errors, locked, read_json, write_json
 from imageless.records import Picture
@@ -116,7 +115,7 @@ def prepared(wanted: Sequence[Picture], preprocess: Preprocess, batch: int = 64)
 
 
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0))))
+    return ThreadPoolExecutor(min(16, processor.cores()))
 
 
 class PixelTable:
@@ -175,7 +174,7 @@ def decode(wanted: Sequence[Picture], preprocess: Resize | View, size: int, fold
                     part = wanted[start : start + ROWS_PER_SHARD]
                     failed |= _decode_shard(part, preprocess, size, folder, start, bar)
             write_json(folder / "about.json", {"rows": len(wanted), "failed": failed})
-    return PixelTable(folder)
+        return PixelTable(folder)
 
 
 def _decode_shard(

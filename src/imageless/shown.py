@@ -101,6 +101,62 @@ def benched(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def checked(result: dict[str, Any]) -> str:
+    """One screen, a thing a line."""
+    processor, cache = result["processor"], result["cache"]
+    there = processor["instructions"]
+    can = [name if is_there else f"no {name}" for name, is_there in there.items()]
+    lines = {
+        "imageless": f"{result['imageless']}, Python {result['python']}, {result['system']}",
+        "libraries": ", ".join(_installed(*library) for library in result["libraries"].items()),
+        "devices": ", ".join(_device(**device) for device in result["devices"]),
+        "cores": f"{processor['cores']}; torch uses {processor['threads']}, with kernels for {processor['torch_uses']}",
+        "instructions": ", ".join(can) or "not told by this system",
+        "matrix product": ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in result["gflops"].items()),
+        "Hub": "reachable" if result["hub"] else "not reachable: name local folders",
+        "cache": f"{cache['folder']}, {size(cache['bytes'])}; imageless list --clean empties it",
+        "Java": result["java"] or "none; evaluate --meteor needs it",
+        "WordNet": "here" if result["wordnet"] else "none; evaluate --concepts and --names need it",
+    }
+    for extra, packages in result["extras"].items():
+        missing = "" if all(packages.values()) else f"; pip install 'imageless[{extra}]'"
+        lines[f"extra {extra}"] = ", ".join(_installed(*package) for package in packages.items()) + missing
+    return "\n".join(f"{name:<14} {told}" for name, told in lines.items())
+
+
+def _installed(name: str, version: str | None) -> str:
+    return f"{name} {version or 'missing'}"
+
+
+def _device(device: str, name: str, bytes: int | None) -> str:
+    return f"{device} ({name})" if bytes is None else f"{device} ({name}, {size(bytes)})"
+
+
+def listed(result: dict[str, Any]) -> str:
+    """A line for each thing."""
+    if not result["things"]:
+        return "nothing here that imageless made"
+    wide = max(len(thing["path"]) for thing in result["things"])
+    return "\n".join(
+        f"{thing['kind']:<14} {thing['path']:<{wide}} {size(thing['bytes']):>10} {thing['date']} {thing['what']}"
+        for thing in result["things"]
+    )
+
+
+def cleaned(result: dict[str, Any]) -> str:
+    """What is gone, and what is in use."""
+    left = f"; {result['left']} left, being written" if result["left"] else ""
+    return f"{result['cache']}: {size(result['freed'])} freed{left}"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count} B"
+
+
 def one_line(text: str) -> str:
     """A message without line breaks."""
     return " ".join(text.split())

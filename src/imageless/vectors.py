@@ -103,6 +103,11 @@ class VectorTable:
             )
         return self
 
+    def opened(self) -> VectorTable:
+        """This table with all that is read of it open, so that it can be used to its end whoever removes its folder."""
+        self._index()
+        return self
+
     def names(self) -> list[str]:
         """The text or picture name of every row."""
         import pyarrow.parquet as parquet

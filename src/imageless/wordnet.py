@@ -21,6 +21,7 @@ from imageless.folders import locked
 SENSES = 3  # of a noun that are compared; by rarer ones anything is near anything
 KIND_OF = {"n": "noun", "a": "modifier", "v": "relation", "r": "modifier"}  # of two as frequent, the first
 DEBIAN = Path("/usr/share/wordnet")
+PLACES = ("corpora/wordnet", "corpora/wordnet.zip/wordnet/")  # below each folder of nltk's own
 PARTS = {"noun": 1, "verb": 2, "adj": 3, "adv": 4}
 FILES = """
 adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition
@@ -93,15 +94,33 @@ def wordnet() -> WordNet:
     return WordNet()
 
 
+def at_hand() -> bool:
+    """Whether WordNet's files are here; nltk, which takes seconds to import, is asked only where Debian has none."""
+    if _debians():
+        return True
+    try:
+        import nltk
+    except ImportError:
+        return False
+    for name in PLACES:
+        with suppress(LookupError):
+            return bool(nltk.data.find(name))
+    return False
+
+
+def _debians() -> bool:
+    return (DEBIAN / "index.sense").is_file()
+
+
 def _reader() -> Any:
     try:
         import nltk
         from nltk.corpus.reader.wordnet import WordNetCorpusReader
     except ImportError:
         raise InputError("expected nltk, it is not installed; pip install 'imageless[concepts]'") from None
-    if (DEBIAN / "index.sense").is_file():
+    if _debians():
         nltk.data.path.append(str(_laid_out(cache_folder() / "nltk")))  # nltk reads from nowhere else
-    for name in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
+    for name in PLACES:
         with suppress(LookupError), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it misses other languages than English, which nobody asks it for
             return WordNetCorpusReader(nltk.data.find(name), None)

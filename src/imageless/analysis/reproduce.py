@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from imageless import processor
 from imageless.analysis import table_page
 from imageless.analysis.recipe import Recipe, Step, cell, expect_data, read, steps_of
 from imageless.analysis.table import markdown
@@ -63,7 +64,7 @@ def reproduce(
     chosen = [first_seed + seed for seed in recipe.seeds[:seeds]]
     commands = steps_of(recipe, chosen, out, data)
     for stage in commands:
-        _run_all(stage, jobs or len(os.sched_getaffinity(0)))
+        _run_all(stage, jobs or processor.cores())
     result = _collect(recipe, chosen, out)
     result["commands"] = [shlex.join(["imageless", *step.arguments]) for stage in commands for step in stage]
     write_json(out / "table.json", result)
@@ -150,7 +151,7 @@ def _collect(recipe: Recipe, seeds: list[int], out: Path) -> dict[str, Any]:
         "date": date.today().isoformat(),
         "machine": {
             "system": platform.platform(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": processor.cores(),
             "python": platform.python_version(),
         },
     }

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
+
+from imageless import processor
 
 
 @dataclass(frozen=True)
@@ -95,19 +96,11 @@ def machine() -> dict[str, Any]:
     import torch
 
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "processor": processor.name(),
+        "cores": processor.cores(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "system": platform.platform(),
         "versions": {name: version(name) for name in ("torch", "transformers", "open-clip-torch", "numpy")},
         "date": date.today().isoformat(),
     }
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

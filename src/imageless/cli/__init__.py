@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 
+from cyclopts import Group
 from cyclopts.exceptions import CycloptsError
 
 from imageless import shown
-from imageless.cli import asking, learning, measuring, sharing
+from imageless.cli import asking, keeping, learning, measuring, sharing
 from imageless.cli.words import app
 from imageless.errors import InputError
 
-__all__ = ["app", "asking", "learning", "main", "measuring", "sharing"]
+__all__ = ["app", "asking", "keeping", "learning", "main", "measuring", "sharing"]
+
+for _number, _file in enumerate(
+    (learning, asking, measuring, sharing)
+):  # help lists a verb under the file it stands in
+    _group = Group(_file.__name__.rpartition(".")[2].title(), sort_key=_number)
+    for _verb in app:
+        if app[_verb].default_command.__module__ == _file.__name__:
+            app[_verb].group = _group
 
 
 def main() -> None:
@@ -33,6 +43,9 @@ def main() -> None:
         fail(f"{shown.one_line(str(error))}; see imageless --help")
     except InputError as error:
         fail(shown.one_line(str(error)))
+    except BrokenPipeError:  # who reads has read enough, as in `imageless list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains while it goes
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         fail("stopped; a training goes on from its last checkpoint with --resume", code=130)
 

@@ -43,14 +43,6 @@ def demo(
 
 
 @app.command
-def check(*, json: AsJson = False) -> None:
-    """What is installed, reachable and fast here."""
-    from imageless.check import check
-
-    show(check(), json, lambda r: "\n".join(f"{name:<14} {value}" for name, value in r.items()))
-
-
-@app.command
 def pretrain(
     *data: Data, out: Out, options: Annotated[PretrainOptions, Flat] = PretrainOptions(), json: AsJson = False
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 from imageless import __version__, shown
 from imageless.errors import InputError
@@ -18,10 +18,12 @@ app = App(
     name="imageless",
     help="Learn to see from text alone: train on sentences, then caption pictures.",
     version=__version__,
+    group_commands=Group("Housekeeping", sort_key=9),
     help_format="plaintext",
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says how to go on
 )
+app.register_install_completion_command(help="Write what completes verbs and options in bash, zsh or fish.")
 
 Data = Annotated[str, Parameter(help="READER:PATH, e.g. text:reviews.txt, karpathy:dataset_coco.json, world")]
 DATA = "DATA as READER:PATH"

@@ -73,7 +73,8 @@ def texts(wanted: Iterable[str], encoder: Encoder, batch_size: int = 256) -> Vec
     names = distinct(wanted)
     out = _cached("text", encoder, names)
     with locked(out):
-        return VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
+        table = VectorTable(out) if out.exists() else _embed_texts(names, encoder, out, batch_size)
+        return table.opened()
 
 
 def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) -> VectorTable:
@@ -81,7 +82,8 @@ def images(wanted: Iterable[Picture], encoder: Encoder, batch_size: int = 64) ->
     pictures = _by_name(wanted)
     out = _cached("image", encoder, _stamped(pictures.values()))
     with locked(out):
-        return VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
+        table = VectorTable(out) if out.exists() else _embed_images(list(pictures.values()), encoder, out, batch_size)
+        return table.opened()
 
 
 def pairs(
