@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from imageless import pictures, runs, tasks
+from imageless import hub, pictures, runs, tasks
 from imageless.encoders.base import Encoder
 from imageless.encoders.quick import quick
 from imageless.errors import InputError
@@ -68,7 +68,8 @@ class Answerer:
         self._open.enter_context(quick(self.encoder, ALWAYS))
 
     def _take(self, name: Path, options: ServeOptions) -> None:
-        config = runs.read_config(name)
+        folder = hub.found(name)
+        config = runs.read_config(folder)
         if config.task not in VERBS:
             raise InputError(f"expected runs of {', '.join(VERBS)}, {name} is of {config.task}")
         if config.task in self.runs:
@@ -81,7 +82,7 @@ class Answerer:
             options.seed, options.device, options.dtype, int8=options.int8, beams=options.beams, n_best=many
         )
         given = next((run.encoder for run in self.runs.values()), None)
-        predictor = Predictor(name, asked, given)
+        predictor = Predictor(folder, asked, given)
         if given is not None and predictor.encoder is not given:
             raise InputError(f"expected runs of one frozen encoder, {name} has tuned its own; serve it by itself")
         self.runs[config.task], self.names[config.task] = predictor, name.name
