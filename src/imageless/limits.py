@@ -27,6 +27,8 @@ LEAST = {
     "word_least": 1,
     "word_most": 1,
     "quartets": 2,
+    "queue": 1,
+    "port": 0,
     "dim": 1,
     "text_layers": 0,
     "vocabulary": 300,  # 256 bytes, two special tokens and a few pieces
@@ -42,7 +44,7 @@ LEAST = {
 }
 WORDS = {"noise": ("auto",)}  # that stand for a number
 ASIDE = ("images", "vectors", "device", "save_every", "validate_every", "resume", "overwrite")
-ABOVE_ZERO = ("epochs", "learning_rate", "encoder_rate", "clip", "temperature")
+ABOVE_ZERO = ("epochs", "learning_rate", "encoder_rate", "clip", "temperature", "timeout", "megabytes")
 
 
 def check(options: object) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from imageless import shown
 from imageless.cli.words import AsJson, Flat, Image, Run, app, paths, show, some
-from imageless.options import ClassifyOptions, PredictOptions
+from imageless.options import ClassifyOptions, PredictOptions, ServeOptions
 
 
 @app.command
@@ -97,3 +97,16 @@ def classify(
     said = classify(encoder, wanted, options)
     told = {"run": encoder, "results": [shown.present(result) for result in said]}
     show(told, json, lambda r: "\n".join(shown.line(result, len(said) > 1) for result in r["results"]))
+
+
+@app.command
+def serve(*runs: Run, options: Annotated[ServeOptions, Flat] = ServeOptions(), json: AsJson = False) -> None:
+    """Answer over HTTP, and on one page: RUN, or several of different tasks on one encoder."""
+    from imageless.serving import serve
+
+    told = {"runs": [str(run) for run in some(runs, "a run folder")]}
+    serve(
+        runs,
+        options,
+        lambda address: show(told | {"address": address}, json, lambda r: f"{r['address']}\tCtrl-C stops"),
+    )

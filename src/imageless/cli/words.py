@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from cyclopts import App, Parameter
 
 from imageless import __version__, shown
 from imageless.errors import InputError
+
+Word = TypeVar("Word")
 
 app = App(
     name="imageless",
@@ -30,7 +32,7 @@ Run = Annotated[Path, Parameter(help="A run folder made by `imageless train`, or
 Image = Annotated[str, Parameter(help="A picture, a glob or a folder", allow_leading_hyphen=True)]
 
 
-def some(words: Sequence[str], what: str) -> list[str]:
+def some(words: Sequence[Word], what: str) -> list[Word]:
     """The words a verb takes any number of, wherever among the options they stand; at least one."""
     if not words:
         raise InputError(f"expected {what}, got none; see --help")
@@ -44,4 +46,4 @@ def paths(images: Iterable[str]) -> list[str]:
 
 def show(result: Any, as_json: bool, describe: Callable[[dict[str, Any]], str]) -> None:
     if shown.speaks():
-        print(shown.told(result, as_json, describe))
+        print(shown.told(result, as_json, describe), flush=True)

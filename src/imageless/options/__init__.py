@@ -15,6 +15,7 @@ from imageless.options.measuring import (
     ProbeOptions,
     RetrieveOptions,
     RobustnessOptions,
+    ServeOptions,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ProbeOptions",
     "RetrieveOptions",
     "RobustnessOptions",
+    "ServeOptions",
     "Source",
     "SynthesizeOptions",
     "TrainOptions",

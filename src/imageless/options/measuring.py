@@ -43,6 +43,30 @@ class ClassifyOptions(Machine):
 
 
 @dataclass(frozen=True)
+class ServeOptions(Machine):
+    """Where answers are to be had, and how much is taken on at once."""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; 0.0.0.0 lets other machines in."""
+    port: int = 8000
+    """Port to listen at; 0 for any that is free."""
+    gallery: str | None = None
+    """Pictures the page offers: a folder, a glob or a tar; default: scenes of the bundled world."""
+    batch_size: int = 16
+    """Requests answered at once."""
+    queue: int = 64
+    """Requests that may wait; those beyond are told to come back later."""
+    timeout: float = 30
+    """Seconds after which a request is given up."""
+    megabytes: float = 20
+    """The largest request body."""
+    beams: int | None = None
+    """Beam width; default: the task's (5 for captions)."""
+    int8: bool = False
+    """Say words in numbers of eight bits: fastest on a CPU, at a small cost in score (docs/performance.md)."""
+
+
+@dataclass(frozen=True)
 class EvaluateOptions(Source, PredictOptions):
     """How a whole split is answered and scored."""
 

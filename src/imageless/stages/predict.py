@@ -128,7 +128,7 @@ class Predictor:
                 said = dict(zip(piece.rows, answers, strict=True))
                 for row in range(start, start + size):
                     if row in said:
-                        yield self._prediction(pictures[row].name, said[row])
+                        yield self.prediction(pictures[row].name, said[row])
                     else:
                         yield Prediction(pictures[row].name, None, None, error=piece.failed[row])
                 start += size
@@ -196,7 +196,8 @@ class Predictor:
             for row in self.likelihoods(vectors, prompts, self.choices)
         ]
 
-    def _prediction(self, name: str, answers: list[Answer]) -> Prediction:
+    def prediction(self, name: str, answers: list[Answer]) -> Prediction:
+        """What is said of one picture, from its best answers."""
         probabilities = None
         if self.choices:
             shares = torch.tensor([answer.score for answer in answers]).softmax(-1).tolist()
