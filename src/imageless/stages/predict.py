@@ -146,7 +146,7 @@ class Predictor:
                 batch = sentences[start : start + size]
                 vectors = F.normalize(self.encoder.texts(batch), dim=-1)
                 for sentence, said in zip(batch, self.vectors(vectors, prompts[start : start + size]), strict=True):
-                    yield self._prediction(sentence, said)
+                    yield self.prediction(sentence, said)
                 bar.advance(len(batch))
 
     def _prompts(self, prompts: Sequence[str] | None, count: int) -> Sequence[str]:
