@@ -265,6 +265,25 @@ def test_paths_of_the_authors_disk_stay_at_home(hub, run, sentences):
     assert json.loads((run / "config.json").read_text())["data"] == [f"text:{sentences}"]
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("text:/home/anna/reviews.txt?part=1/2", "text:reviews.txt?part=1/2"),
+        ("images:/home/anna/photos/", "images:photos/"),
+        ("jsonl:a.jsonl?images=/home/anna/photos", "jsonl:a.jsonl?images=photos"),
+        ("webdataset:http://host/a/b.tar", "webdataset:http://host/a/b.tar"),
+        ("text:data/reviews.txt", "text:data/reviews.txt"),
+        ("hf:org/name", "hf:org/name"),
+    ],
+)
+def test_a_path_keeps_its_reader_and_its_name(hub, run, tmp_path, source, told):
+    shutil.copytree(run, tmp_path / "run")
+    write_json(tmp_path / "run/config.json", asdict(replace(runs.read_config(run), data=[source], asked="/a/b {}")))
+    push.push(tmp_path / "run", "anna/run")
+    config = json.loads(hub.repositories["anna/run"].files["config.json"])
+    assert (config["data"], config["asked"]) == ([told], "/a/b {}")
+
+
 def test_what_an_older_push_left_is_deleted_and_what_others_put_there_stays(hub, run):
     push.push(run, "anna/reviews")
     repository = hub.repositories["anna/reviews"]
@@ -325,7 +344,7 @@ def test_a_damaged_run_is_not_pushed(hub, run, tmp_path):
 # The command line.
 
 
-def test_push_and_caption_from_anywhere(imageless, hub, run, photos):
+def test_push_and_caption_from_anywhere(imageless, hub, run, photos, album, tmp_path):
     said = imageless("push", run, "reviews", "--json").json
     assert said.keys() == {"repo", "url", "commit", "files"} and said["repo"] == "anna/reviews"
     assert said["commit"] == hub.repositories["anna/reviews"].head
@@ -333,6 +352,8 @@ def test_push_and_caption_from_anywhere(imageless, hub, run, photos):
     told, here = imageless(*shown).json, imageless("caption", run, *shown[2:]).json
     assert told["run"] == "anna/reviews" and told["results"] == here["results"]
     assert "use it with: imageless VERB anna/reviews" in imageless("push", run, "anna/reviews").out
+    scored = ("evaluate", "anna/reviews", f"karpathy:{album}", "--limit", 2, "--out", tmp_path / "scores")
+    assert imageless(*scored, "--device", "cpu", "--json").json["n"] == 2
 
 
 def test_another_process_finds_the_hub_by_its_environment(hub, run, photos, tmp_path):

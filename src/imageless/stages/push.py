@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,10 @@ from imageless.errors import InputError
 from imageless.folders import begin, disk_errors, expect_free, publish, read_json, read_text, write_json, write_text
 
 log = logging.getLogger(__name__)
-_FOLDERS_BEFORE = re.compile(r"(^|:|open_clip:[^/]+/)/(?:[^/?]*/)+")  # of a full path, alone or behind what reads it
+_FOLDERS_BEFORE = re.compile(
+    r"(^|[:=]|open_clip:[^/]+/)/(?!/)(?:[^/?]+/)+(?=[^/?])"
+)  # of a path, alone or behind its reader
+_WITH_PATHS = ("encoder", "lm", "data", "options", "start")  # of a config; nothing else is a path
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ def push(
     folder = hub.found(run, token=token)
     evaluations = [_evaluation(Path(path), Path(run)) for path in scores]
     config, files = hub.contents(folder)
-    told = _without_folders(asdict(config))
-    config = runs.RunConfig(**{**told, "encoder": runs.EncoderName(**told["encoder"])})
+    config = _public(config)
     if not hub_answers():
         raise InputError(f"expected to reach the Hub at {constants.ENDPOINT}, got no connection; try again online")
     with _refused(repo):
@@ -99,7 +101,7 @@ def _card(run: Path, config: runs.RunConfig, evaluations: Sequence[dict[str, Any
     text = read_text(there, "the run's card") if there.is_file() else None
     if text is None or text == cards.card(runs.read_config(run)):
         return cards.card(config, name, evaluations)
-    log.info("%s was changed by hand and goes as it is", there)
+    log.info("%s is not as imageless writes it now, and goes as it is", there)
     return text + cards.scores(evaluations, name)
 
 
@@ -111,6 +113,12 @@ def _evaluation(folder: Path, run: Path) -> dict[str, Any]:
     if Path(found["run"]).name not in (run.name, run.resolve().name):
         raise InputError(f"--scores: expected an evaluation of {run}, {folder} is one of {found['run']}")
     return _without_folders(found)
+
+
+def _public(config: runs.RunConfig) -> runs.RunConfig:
+    """What config.json says on the Hub."""
+    told = {name: _without_folders(value) for name, value in asdict(config).items() if name in _WITH_PATHS}
+    return replace(config, **{**told, "encoder": runs.EncoderName(**told["encoder"])})
 
 
 def _without_folders(value: Any) -> Any:
