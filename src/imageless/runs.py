@@ -5,7 +5,7 @@ RUN/model.safetensors    what was learned: prefix and language model (close), or
 RUN/picture_side.safetensors    only where pictures are moved too (adapter standardize)
 RUN/encoder.safetensors  only where the encoder's image network learned along (train --tune-encoder)
 RUN/lm/                  the language model's config and tokenizer; a frozen one's weights too, unless it is large
-RUN/log.jsonl, tensorboard/, README.md
+RUN/log.jsonl, tensorboard/, report.html, README.md
 """
 
 from __future__ import annotations
