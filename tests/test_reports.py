@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from conftest import make_album
-from imageless import loop, pictures, runs
+from imageless import loop, pictures, report, runs
 from imageless.models import causal
-from imageless.options import PretrainOptions, TrainOptions
-from imageless.stages import learning_page, samples
+from imageless.options import EvaluateOptions, PretrainOptions, TrainOptions
+from imageless.stages import galleries, learning_page, samples
 from imageless.stages import train as training
+from imageless.stages.evaluate import evaluate
 from imageless.stages.pretrain import pretrain
 from imageless.stages.train import train
 
@@ -171,3 +177,115 @@ def test_a_curve_for_each_number_that_was_followed():
     assert [len(axis.lines) for axis in drawn.axes] == [2, 2, 1]
     smooth: Any = drawn.axes[1].lines[1]
     assert np.allclose(smooth.get_ydata(), 0.1)
+
+
+# How it answers.
+
+ASKED = EvaluateOptions(device="cpu", beams=2)
+
+
+def predictions(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def gallery(folder: Path, heading: str) -> str:
+    """What a page shows beneath a heading."""
+    return page(folder).split(f"<h2>{heading}</h2>")[1].split("<h2>")[0]
+
+
+def lines(shown: str, name: str) -> list[str]:
+    """What all cards say under one name."""
+    return re.findall(rf"<dt>{name}</dt><dd[^>]*>([^<]*)</dd>", shown)
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, learned: Path) -> Path:
+    """A captioner shown twelve pictures of other sizes."""
+    folder = tmp_path_factory.mktemp("scored")
+    album = make_album(folder, 48)
+    for number, picture in enumerate(sorted(folder.glob("*.png"))):
+        Image.open(picture).resize((900, 300 + number)).save(picture)
+    evaluate(learned, [f"karpathy:{album}"], folder / "scores", ASKED)
+    return folder / "scores"
+
+
+def test_the_best_the_worst_and_some_are_shown_with_their_scores(scored):
+    ciders = sorted((100 * line["scores"]["cider"] for line in predictions(scored)), reverse=True)
+    best, worst, drawn = (gallery(scored, name) for name in ("The best", "The worst", "Drawn blindly"))
+    assert lines(best, "CIDEr-D x 100") == [f"{cider:.1f}" for cider in ciders[:6]]
+    assert lines(worst, "CIDEr-D x 100") == [f"{cider:.1f}" for cider in ciders[::-1][:6]]
+    assert drawn.count("<img") == 12 and drawn.count("<dt>people</dt>") == 12
+    assert "Left out" not in page(scored)
+
+
+def test_pictures_on_a_page_are_small(scored):
+    shown = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', page(scored))
+    assert len(shown) == 24 and len(page(scored)) < 500_000
+    for data in shown:
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert max(picture.size) == 256 and picture.width > picture.height
+
+
+def test_the_heaviest_page_stays_below_three_megabytes():
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8))
+    cards = [report.Card(noise, {"the model": "noise"}, "the model")] * 3 * galleries.SHOWN
+    assert len(report.gallery(cards)) < 3_000_000
+
+
+def test_of_equal_scores_the_surest_come_first():
+    scores, sure = np.array([1.0, 0, 1, 0, 1, 0]), np.array([0.1, 0.2, 0.9, 0.8, 0.5, 0.6])
+    rows = galleries.picked(scores, sure, seed=0)
+    assert rows["best"].tolist() == [2, 4, 0] and rows["worst"].tolist() == [3, 5, 1]
+    assert sorted(rows["drawn"].tolist()) == list(range(6))
+    assert galleries.picked(None, sure, 0).keys() == {"drawn"}
+    many = galleries.picked(np.zeros(100), np.zeros(100), 0)
+    assert all(len(set(found.tolist())) == galleries.SHOWN for found in many.values())
+
+
+@pytest.mark.parametrize("task", ["entailment", "vqa", "style"])
+def test_an_answer_is_shown_right_or_wrong_and_how_probable_it_was(tmp_path, encoder_folder, task):
+    options = replace(QUICK, steps=6, limit=60, batch_size=16)
+    train(task, ["world"], tmp_path / "run", str(encoder_folder), "world:32x1", options)
+    evaluate(tmp_path / "run", ["world"], tmp_path / "scores", replace(ASKED, limit=6))
+    drawn, found = gallery(tmp_path / "scores", "Drawn blindly"), predictions(tmp_path / "scores")
+    assert len(lines(drawn, "asked")) == min(len(found), galleries.SHOWN)
+    if task == "entailment":
+        assert all(sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-3) for line in found)
+        assert all(max(line["probabilities"], key=line["probabilities"].get) == line["text"] for line in found)
+        assert set(lines(drawn, "score")) <= {"right", "wrong"} and "contradiction 0." in drawn
+    elif task == "vqa":
+        assert len(lines(drawn, "probability of these words")) == len(lines(drawn, "score")) == 6
+    else:
+        assert set(lines(drawn, "asked")) == {"ego", "uplifting", "pirate"} and len(found) == 18
+    assert ("probabilities" in found[0]) == (task == "entailment")
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path, learned):
+    album = make_album(tmp_path, 24)
+    (tmp_path / "003.png").write_bytes(b"no picture")
+    done = evaluate(learned, [f"karpathy:{album}"], tmp_path / "scores", ASKED)
+    assert (done.n, done.skipped) == (5, 1)
+    left = gallery(tmp_path / "scores", "Left out")
+    assert "1 pictures could not be read" in left and "003.png: expected a picture" in left
+
+
+def test_a_picture_that_is_damaged_by_now_is_scored_and_says_so(imageless, tmp_path, learned, encoder_folder):
+    """Its vector is in a table of old."""
+    album, table = make_album(tmp_path, 24), tmp_path / "vectors"
+    told = ("embed", f"karpathy:{album}", "--encoder", encoder_folder, "--of", "image", "--split", "test")
+    assert imageless(*told, "--device", "cpu", "--out", table).code == 0
+    (tmp_path / "003.png").write_bytes(b"no picture")
+    done = evaluate(learned, [f"karpathy:{album}"], tmp_path / "scores", replace(ASKED, vectors=str(table)))
+    assert done.n == 6 and "expected a picture" in lines(gallery(tmp_path / "scores", "Drawn blindly"), "no picture")[0]
+
+
+def test_classes_by_their_names_are_shown_the_same_way(imageless, tmp_path, encoder_folder):
+    for label, colour in (("cat", "red"), ("dog", "blue")):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (40, 30 + number), colour).save(tmp_path / "pets" / label / f"{number}.png")
+    out = tmp_path / "scores"
+    told = ("evaluate", encoder_folder, f"imagefolder:{tmp_path / 'pets'}", "--device", "cpu", "--out", out)
+    assert imageless(*told, "--split", "train").code == 0
+    assert set(lines(gallery(out, "The worst"), "score")) <= {"right", "wrong"}
+    assert all(0 < line["probability"] <= 1 for line in predictions(out))
