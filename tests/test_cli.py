@@ -36,7 +36,7 @@ def test_train(imageless, tmp_path, sentences, encoder_folder):
     assert said.json.keys() == {"out", "seconds", "steps", "final"}
     assert (said.json["out"], said.json["steps"]) == (str(out), 6) and said.json["final"].keys() == {"loss"}
     assert {path.name for path in out.iterdir()} == {
-        *("config.json", "model.safetensors", "lm", "README.md", "log.jsonl", "tensorboard"),
+        *("config.json", "model.safetensors", "lm", "README.md", "log.jsonl", "tensorboard", "report.html"),
     }
 
 

@@ -199,13 +199,6 @@ def test_the_judge_knows_a_voice_by_its_words():
     assert strong["judged_pirate"] > 0.9 > weak["strength_pirate"]
 
 
-def test_an_evaluated_split_leaves_a_page_with_pictures_and_every_voice(voices_run, tmp_path):
-    evaluate(voices_run, ["world"], tmp_path / "scores", replace(ASKED, limit=2))
-    page = (tmp_path / "scores/report.html").read_text()
-    assert page.count("<img") == 2 and page.count("<dt>people") == 2
-    assert all(page.count(f"<dt>{voice}</dt>") == 2 for voice in ("ego", "uplifting", "pirate"))
-
-
 def test_predictions_carry_log_probabilities_and_the_other_answers(question_run, tmp_path):
     evaluate(question_run, ["world"], tmp_path / "scores", replace(ASKED, n_best=2))
     for line in map(json.loads, (tmp_path / "scores/predictions.jsonl").read_text().splitlines()):

@@ -17,7 +17,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -54,6 +54,8 @@ class LoopOptions:
     accumulate: int = 1
     save_every: int = 500
     validate_every: int | None = None
+    validate_at: frozenset[int] = frozenset()
+    """Further steps after which the job is asked how it does."""
     seed: int = 0
     device: str | None = None
     dtype: str | None = None
@@ -96,8 +98,8 @@ class Job(Protocol):
         """The part's share of the global batch's mean loss."""
         ...
 
-    def validate(self) -> dict[str, float]:
-        """Figures worth following while training; may be empty."""
+    def validate(self) -> Mapping[str, float | Sequence[str]]:
+        """Figures and words worth following while training; may be empty."""
         ...
 
 
@@ -188,7 +190,9 @@ def run(job: Job, options: LoopOptions, folder: Path) -> Result:
                 _expect_finite(loss_value, done, folder)
                 logged.write({"step": done, "loss": loss_value, "lr": options.learning_rate * factor(step, options)})
             bar.advance(note=f"loss {loss_value:.3f}")
-            if options.validate_every and (done % options.validate_every == 0 or done == options.steps):
+            if done in options.validate_at or (
+                options.validate_every and (done % options.validate_every == 0 or done == options.steps)
+            ):
                 model.eval()
                 logged.write({"step": done, **job.validate()})
                 model.train()
@@ -307,7 +311,7 @@ def _restore(
 
 
 class _Log:
-    """log.jsonl and TensorBoard scalars in the run's folder; what a stopped run wrote after `start` is written anew."""
+    """log.jsonl and TensorBoard's scalars and texts in the run's folder; what a stopped run wrote after `start` is written anew."""
 
     def __init__(self, folder: Path, start: int, active: bool):
         self.folder, self.start, self.active = folder, start, active
@@ -329,7 +333,9 @@ class _Log:
             self.file.write(json.dumps(row) + "\n")
             self.file.flush()
             for name, value in row.items():
-                if name != "step":
+                if isinstance(value, list):
+                    self.board.add_text(name, "\n\n".join(value), row["step"])
+                elif name != "step":
                     self.board.add_scalar(name, value, row["step"])
 
     def __exit__(self, *_: object) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
+SIDE = 256  # most pixels a side of a picture on a page
+DRAWN = 128  # and up to which it is shown as it is
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --paper: #fbfaf7; --soft: #6b7280; --line: #d8d5cc; --mark: #b4532a; }
 @media (prefers-color-scheme: dark) {
@@ -29,7 +32,8 @@ th, td { padding: .35rem .9rem; border-bottom: 1px solid var(--line); text-align
 th:first-child, td:first-child { text-align: left; white-space: normal }
 figure { margin: 1rem 0 } figure img { max-width: 100%; background: white; border-radius: 6px }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.4rem }
-.card img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 8px; display: block; margin-bottom: .5rem }
+.card img { width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8px; display: block; margin-bottom: .5rem }
+.card img.drawn { image-rendering: pixelated }
 .card dl { margin: 0; font-size: .92rem } .card dt { color: var(--soft); font-size: .78rem; margin-top: .35rem }
 .card dd { margin: 0 }
 .card dd.main { color: var(--mark); font-weight: 600 }
@@ -38,9 +42,9 @@ figure { margin: 1rem 0 } figure img { max-width: 100%; background: white; borde
 
 @dataclass(frozen=True)
 class Card:
-    """A picture and what is said of it; `main` names the line to look at first."""
+    """A picture, where there is one, and what is said of it; `main` names the line to look at first."""
 
-    image: Image
+    image: Image | None
     lines: Mapping[str, str | Sequence[str]]
     main: str
 
@@ -81,8 +85,6 @@ def figure(plot: Figure, alternative: str) -> str:
 
 
 def _card(card: Card) -> str:
-    file = io.BytesIO()
-    card.image.save(file, format="PNG")
     lines = []
     for name, said in card.lines.items():
         mark = ' class="main"' if name == card.main else ""
@@ -90,8 +92,22 @@ def _card(card: Card) -> str:
         lines.append(f"<dt>{escape(name)}</dt>" + "".join(f"<dd{mark}>{escape(line)}</dd>" for line in told))
     alternative = card.lines[card.main]
     alternative = alternative if isinstance(alternative, str) else alternative[0]
-    return f'<div class="card"><img alt="{escape(alternative)}" src="{_data(file.getvalue())}"><dl>{"".join(lines)}</dl></div>'
+    shown = "" if card.image is None else _shown(card.image, alternative)
+    return f'<div class="card">{shown}<dl>{"".join(lines)}</dl></div>'
 
 
-def _data(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def _shown(image: Image, alternative: str) -> str:
+    """A picture no larger than a page needs it; a very small one, which is drawn rather than photographed, as it is."""
+    file, drawn = io.BytesIO(), max(image.size) <= DRAWN
+    if drawn:
+        image.save(file, format="PNG")
+    else:
+        image = image.copy()
+        image.thumbnail((SIDE, SIDE))
+        image.save(file, format="JPEG", quality=85)
+    kind = ' class="drawn"' if drawn else ""
+    return f'<img{kind} alt="{escape(alternative)}" src="{_data(file.getvalue(), "png" if drawn else "jpeg")}">'
+
+
+def _data(image: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(image).decode()

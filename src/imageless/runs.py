@@ -6,7 +6,7 @@ RUN/picture_side.safetensors    only where pictures are moved too (adapter stand
 RUN/encoder.safetensors  only where the encoder's image network learned along (train --tune-encoder)
 RUN/encoder/             only where a run went on a journey whose encoder was a folder
 RUN/lm/                  the language model's config and tokenizer; a frozen one's weights too, unless it is large
-RUN/log.jsonl, tensorboard/, README.md
+RUN/log.jsonl, tensorboard/, report.html, README.md
 """
 
 from __future__ import annotations

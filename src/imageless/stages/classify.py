@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,17 +23,16 @@ from imageless.metrics import classes
 from imageless.options import ClassifyOptions, EvaluateOptions
 from imageless.records import Record
 from imageless.screen import progress
-from imageless.stages import embed
+from imageless.stages import embed, galleries
 from imageless.stages.evaluate import Evaluated, others
 from imageless.stages.predict import Answer
-from imageless.zero_shot import ZeroShot
+from imageless.zero_shot import SCALE, ZeroShot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 TOP = 5  # classes among which the right one may be
-GALLERY = 24  # pictures on the page
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ def evaluate(encoder: str, sources: Sequence[str], out: Path, options: EvaluateO
     if options.control == "shuffled":
         rows = others(rows, options.seed)
     cosines = judge.cosines(table.unit(rows))
+    sure = torch.softmax(SCALE * cosines, dim=-1).amax(-1).numpy()
     truth = [str(record.fields["label"]) for record in records]
     said = [judge.names[row] for row in cosines.argmax(-1).tolist()]
     found = classes.score(said, truth, judge.names)
@@ -110,11 +110,14 @@ def evaluate(encoder: str, sources: Sequence[str], out: Path, options: EvaluateO
     scores = {"accuracy": found.accuracy, "top5": float(among.mean()), "macro": found.macro}
     scores |= {f"accuracy_{name.replace(' ', '_')}": share for name, share in found.by_class.items()}
     work = begin(out, options.overwrite, resume=True)
-    write_text(work / "predictions.jsonl", "".join(_lines(records, said, truth)))
+    write_text(work / "predictions.jsonl", "".join(_lines(records, said, truth, sure)))
     plot = plot_confusion(found)
     with disk_errors(work):
         plot.savefig(work / "confusion.png", dpi=150)
-    write_text(work / "report.html", _page(model.name, records, said, truth, found, plot))
+    shown = [] if options.control else _galleries(records, said, truth, sure, options.seed)
+    content = [*_confusion(found, plot), *shown, *galleries.left_out(table.about.skipped)]
+    lead = f"imageless evaluate {encoder} {' '.join(sources)}"
+    write_text(work / "report.html", report.page("Classes by their names", lead, content))
     told = {"n": len(records), "scores": scores, "skipped": table.about.skipped, "encoder": model.name}
     write_json(work / "scores.json", told | {"data": list(sources), "options": asdict(options)})
     publish(work, out)
@@ -138,15 +141,10 @@ def labelled(sources: Sequence[str], split: str | None, images: str | None, limi
     return records
 
 
-def _lines(records: Sequence[Record], said: Sequence[str], truth: Sequence[str]) -> list[str]:
-    return [
-        json.dumps(
-            {"key": record.key, "text": name, "references": [label], "scores": {"accuracy": float(name == label)}},
-            ensure_ascii=False,
-        )
-        + "\n"
-        for record, name, label in zip(records, said, truth, strict=True)
-    ]
+def _lines(records: Sequence[Record], said: Sequence[str], truth: Sequence[str], sure: np.ndarray) -> Iterator[str]:
+    for record, name, label, share in zip(records, said, truth, sure.tolist(), strict=True):
+        told = {"key": record.key, "text": name, "references": [label], "scores": {"accuracy": float(name == label)}}
+        yield json.dumps(told | {"probability": round(share, 4)}, ensure_ascii=False) + "\n"
 
 
 def plot_confusion(found: classes.Scores) -> Figure:
@@ -166,32 +164,33 @@ def plot_confusion(found: classes.Scores) -> Figure:
     return plot
 
 
-def _page(
-    encoder: str,
-    records: Sequence[Record],
-    said: Sequence[str],
-    truth: Sequence[str],
-    found: classes.Scores,
-    plot: Figure,
-) -> str:
+def _confusion(found: classes.Scores, plot: Figure) -> list[str]:
+    """Who was taken for whom, and how often each class is named right."""
     count = found.confusion.sum(1)
     rows = {
         name: [f"{count[row]:,}", f"{found.by_class[name]:.1%}" if name in found.by_class else ""]
         for row, name in enumerate(found.classes)
     }
-    step = max(1, len(records) // GALLERY)
-    cards = [
-        report.Card(pictures.load(record.image), {"named": name, "is": label}, "named")
-        for record, name, label in [*zip(records, said, truth, strict=True)][::step][:GALLERY]
-        if record.image
-    ]
-    sections = [
+    return [
         report.section(
             "Who was taken for whom",
-            f"{found.accuracy:.1%} of {len(records):,} pictures are named right; the mean over classes is {found.macro:.1%}.",
+            f"{found.accuracy:.1%} of {count.sum():,} pictures are named right; the mean over classes is {found.macro:.1%}.",
             report.figure(plot, "confusion matrix"),
         ),
         report.section("By class", "How often each is named right.", report.table("", ["pictures", "right"], rows)),
-        report.section("Pictures", "Some of them, in the order of the data.", report.gallery(cards)),
     ]
-    return report.page("Classes by their names", f"imageless evaluate {encoder}", sections)
+
+
+def _galleries(
+    records: Sequence[Record], said: Sequence[str], truth: Sequence[str], sure: np.ndarray, seed: int
+) -> list[str]:
+    right = np.array([name == label for name, label in zip(said, truth, strict=True)], dtype=float)
+
+    def card(row: int) -> report.Card:
+        picture = records[row].image
+        assert picture is not None
+        score = "right" if right[row] else "wrong"
+        lines = {"named": said[row], "is": truth[row], "score": score, "probability": f"{sure[row]:.2f}"}
+        return galleries.card(picture, lines, "named")
+
+    return galleries.sections(right, sure, card, seed)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,16 @@ from imageless import data, draws, encoders, report, tasks
 from imageless.errors import InputError
 from imageless.folders import begin, expect_free, publish, write_json, write_text
 from imageless.options import EvaluateOptions
-from imageless.pictures import load
-from imageless.records import Example, Picture, Record
+from imageless.records import Example, Record
 from imageless.screen import progress
-from imageless.stages import embed, few_shot, naming, scoring
-from imageless.stages.predict import Answer, Predictor
+from imageless.stages import embed, few_shot, galleries, naming, scoring
+from imageless.stages.predict import Answer, Predictor, probabilities
 from imageless.tasks.base import Scored
 from imageless.vectors import VectorTable
 from imageless.wordnet import wordnet
 
 log = logging.getLogger(__name__)
-SHOWN = 24  # pictures on the page
+PEOPLE = 5  # references shown of an answer
 LONGEST_SHOWN = 200  # characters of a prompt
 
 
@@ -70,7 +70,9 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
         voices = [predictor.voice(options.style)] if options.style else predictor.config.prompts
         asked = [replace(example, prompt=voice, group=voice) for voice in voices for example in asked]
     table = _pictures(asked, predictor, options)
-    asked = [example for example in asked if example.image and example.image.name not in table.about.skipped]
+    wanted = {example.image.name for example in asked if example.image}
+    skipped = {name: why for name, why in table.about.skipped.items() if name in wanted}
+    asked = [example for example in asked if example.image and example.image.name not in skipped]
     rows = table.rows(example.image.name for example in asked if example.image)
     if options.control == "shuffled":
         rows = others(rows, options.seed)
@@ -82,27 +84,37 @@ def evaluate(run: Path, sources: Sequence[str], out: Path, options: EvaluateOpti
             bar.advance()
     answers = [nbest[0].text for nbest in best]
     scored = scoring.scored(task, asked, answers, options)
+    ranked = bool(predictor.choices) and options.shots is None
+    shares = [probabilities(nbest) if ranked else None for nbest in best]
+    items = [{name: float(values[row]) for name, values in scored.items.items()} for row in range(len(asked))]
     lines = [
-        _line(example, nbest[: options.n_best], {name: float(values[row]) for name, values in scored.items.items()})
-        for row, (example, nbest) in enumerate(zip(asked, best, strict=True))
+        _line(example, nbest[: options.n_best], scores, share)
+        for example, nbest, scores, share in zip(asked, best, items, shares, strict=True)
     ]
     work = begin(out, options.overwrite, resume=True)
     write_text(work / "predictions.jsonl", "".join(lines))
     if options.control is None:
-        write_text(work / "report.html", _page(task.__name__.rpartition(".")[2], asked, answers, scored))
+        shown = [
+            _scores(scored, len(asked)),
+            *_galleries(asked, [nbest[0] for nbest in best], items, shares, options.seed),
+            *galleries.left_out(skipped),
+        ]
+        name = task.__name__.rpartition(".")[2]
+        lead = f"imageless evaluate {run} {' '.join(sources)}"
+        write_text(work / "report.html", report.page(f"{name}: pictures and answers", lead, shown))
     for name, content in scored.files.items():
         write_json(work / name, content)
     result = {
         "n": len(asked),
         "scores": dict(scored.corpus),
-        "skipped": table.about.skipped,
+        "skipped": skipped,
         "run": str(run),
         "data": list(sources),
         "options": asdict(options),
     }
     write_json(work / "scores.json", result)
     publish(work, out)
-    return Evaluated(out, len(asked), dict(scored.corpus), out / "predictions.jsonl", len(table.about.skipped))
+    return Evaluated(out, len(asked), dict(scored.corpus), out / "predictions.jsonl", len(skipped))
 
 
 def _answers(
@@ -120,7 +132,7 @@ def _answers(
         yield from predictor.vectors(vectors, [example.prompt for example in batch])
 
 
-def _line(example: Example, nbest: Sequence[Answer], scores: dict[str, float]) -> str:
+def _line(example: Example, nbest: Sequence[Answer], scores: dict[str, float], shares: dict[str, float] | None) -> str:
     """An answer as predictions.jsonl holds it."""
     told: dict[str, Any] = {"key": example.key}
     if example.prompt:
@@ -128,30 +140,46 @@ def _line(example: Example, nbest: Sequence[Answer], scores: dict[str, float]) -
     told |= {"text": nbest[0].text, "log_probability": nbest[0].score, "references": example.targets, "scores": scores}
     if len(nbest) > 1:
         told["nbest"] = [asdict(answer) for answer in nbest]
+    if shares:
+        told["probabilities"] = shares
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
-def _page(task: str, asked: Sequence[Example], answers: Sequence[str], scored: Scored) -> str:
-    """A page with the scores and the first pictures: what was asked of each, what was said, and what people say."""
-    shown: dict[str, tuple[Picture, dict[str, str | Sequence[str]]]] = {}
-    for example, answer in zip(asked, answers, strict=True):
-        if example.image is None or (example.image.name not in shown and len(shown) == SHOWN):
-            continue
-        _, lines = shown.setdefault(example.image.name, (example.image, {}))
-        question = example.prompt[:LONGEST_SHOWN]
-        lines[question or "the model"] = answer
-        people = list(dict.fromkeys(example.targets))[:3]
-        if people not in lines.values():  # every voice is asked about the same
-            lines[f"people ({question})" if "people" in lines else "people"] = people
-    cards = [report.Card(load(picture), lines, next(iter(lines))) for picture, lines in shown.values()]
+def _scores(scored: Scored, count: int) -> str:
+    """The table of scores."""
     scores = {name: [f"{value:.4f}"] for name, value in scored.corpus.items()}
-    sections = [
-        report.section(
-            "Scores", f"{len(answers):,} answers.", report.table("as the scorers print them", ["score"], scores)
-        ),
-        report.section("Pictures", "What the model says, and what people say.", report.gallery(cards)),
-    ]
-    return report.page(f"{task}: pictures and answers", "imageless evaluate", sections)
+    return report.section("Scores", f"{count:,} answers.", report.table("as the scorers print them", ["score"], scores))
+
+
+def _galleries(
+    asked: Sequence[Example],
+    answers: Sequence[Answer],
+    items: Sequence[Mapping[str, float]],
+    shares: Sequence[Mapping[str, float] | None],
+    seed: int,
+) -> list[str]:
+    """What was asked of each picture, what was said, how good that was, and what people say; by the first of its scores."""
+    name = next(iter(items[0]), None)
+    sure = np.array([answer.score for answer in answers])
+
+    def card(row: int) -> report.Card:
+        example, answer, share = asked[row], answers[row], shares[row]
+        assert example.image is not None
+        lines: dict[str, str | Sequence[str]] = {"asked": example.prompt[:LONGEST_SHOWN]} if example.prompt else {}
+        lines["the model"] = answer.text or "(nothing)"
+        if name == "cider":
+            lines["CIDEr-D x 100"] = f"{100 * items[row][name]:.1f}"
+        elif name:
+            lines["score"] = {0.0: "wrong", 1.0: "right"}.get(items[row][name], f"{items[row][name]:.0%} right")
+        if share:
+            lines["probabilities"] = ", ".join(f"{choice} {value:.2f}" for choice, value in share.items())
+        elif name in ("accuracy", None):
+            lines["probability of these words"] = f"{math.exp(answer.score):.2f}"
+        people = list(dict.fromkeys(example.targets))[:PEOPLE]
+        return galleries.card(example.image, lines | ({"people": people} if people else {}), "the model")
+
+    scores = None if name is None else np.array([each[name] for each in items])
+    return galleries.sections(scores, sure, card, seed)
 
 
 def _records(sources: Sequence[str], kind: str, options: EvaluateOptions) -> Iterator[Record]:

@@ -198,11 +198,8 @@ class Predictor:
 
     def prediction(self, name: str, answers: list[Answer]) -> Prediction:
         """What is said of one picture, from its best answers."""
-        probabilities = None
-        if self.choices:
-            shares = torch.tensor([answer.score for answer in answers]).softmax(-1).tolist()
-            probabilities = {answer.text: round(share, 4) for answer, share in zip(answers, shares, strict=True)}
-        return Prediction(name, answers[0].text, answers[0].score, answers[: self.options.n_best], probabilities)
+        shares = probabilities(answers) if self.choices else None
+        return Prediction(name, answers[0].text, answers[0].score, answers[: self.options.n_best], shares)
 
 
 def answers(
@@ -218,6 +215,12 @@ def answers(
     if errors:
         log.warning("%d of %d pictures could not be read, the first: %s", len(errors), len(results), errors[0])
     return results
+
+
+def probabilities(answers: Sequence[Answer]) -> dict[str, float]:
+    """Of all that can be answered, by their log probabilities."""
+    shares = torch.tensor([answer.score for answer in answers]).softmax(-1).tolist()
+    return {answer.text: round(share, 4) for answer, share in zip(answers, shares, strict=True)}
 
 
 def _rounded(score: float) -> float:

@@ -24,7 +24,7 @@ from imageless.folders import begin, expect_free, publish
 from imageless.models.dual_encoder import DualEncoder, DualEncoderConfig
 from imageless.options import PretrainOptions
 from imageless.records import Record
-from imageless.stages import classify
+from imageless.stages import classify, learning_page
 from imageless.stages.pretraining import words
 from imageless.stages.pretraining.classes import Classes, labels_of
 from imageless.stages.pretraining.contrast import Contrast
@@ -67,6 +67,7 @@ def pretrain(sources: Sequence[str], out: Path, options: PretrainOptions) -> Pre
     final = {"loss": result.loss, **job.validate()}
     if processes.is_main_process:
         trained = {"data": list(sources), "options": asdict(options), "final": final, "seconds": round(result.seconds)}
+        learning_page.leave(work, f"pretrain {' '.join(sources)}", result)
         encoder_folder.save(work, encoder, tokenizer, trained)
         publish(work, out)
         loop.discard_checkpoints(out)

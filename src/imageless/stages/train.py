@@ -34,7 +34,7 @@ from imageless.models.limber import Limber
 from imageless.options import TrainOptions
 from imageless.pack import Pack, pack
 from imageless.records import Record
-from imageless.stages import crossing, embed, watching
+from imageless.stages import crossing, embed, learning_page, samples, watching
 from imageless.tokens import Ragged, encode
 from imageless.vectors import Scenes, VectorTable
 
@@ -94,6 +94,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         packed = replace(packed, prompts=[question.replace("{}", prompt) for prompt in packed.prompts])
         model, tokenizer = _model(lm, packed, frozen, defaults, options)
         said = noise.said(packed) if options.noise == "auto" else 0.0
+        sentences = packed.scene_of  # whose numbers stand for texts; those of _vectors for rows of a table
         streamed = options.stream or options.tune_encoder
         packed, table = (packed, None) if streamed else _vectors(packed, frozen, options)
         w = crossing.noise_std(options, frozen, defaults.noise, said)
@@ -102,6 +103,7 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         job.order.expect_rows_for(processes.num_processes * options.accumulate)
         spec = start.lm if start else lm
         plan = _plan(job.order, defaults, spec, options)
+        plan = replace(plan, validate_at=samples.moments(plan.steps))
         work = begin(out, options.overwrite, resume)
         wanted = {"task": task, "data": list(sources), "encoder": frozen.fingerprint, "lm": lm, "examples": len(packed)}
         loop.expect_same(work, wanted | limits.deciding(options))
@@ -146,6 +148,8 @@ def train(task: str, sources: Sequence[str], out: Path, encoder: str, lm: str, o
         versions=_versions(),
     )
     if processes.is_main_process:
+        shown = samples.scenes(replace(job.packed, scene_of=sentences), job.sampled)
+        learning_page.leave(work, f"train {task} {' '.join(sources)}", result, shown)
         runs.save(work, model, tokenizer, config, picture_side, watched.learned if watched else {})
         publish(work, out)
         loop.discard_checkpoints(out)
@@ -178,6 +182,8 @@ class Learning:
         np.maximum.at(longest, owners, words)
         batch = defaults.batch_size if options.batch_size is None else options.batch_size
         self.order = draws.Order(len(packed), batch, options.seed, longest if defaults.by_length else None)
+        self.sampled = samples.chosen(len(packed), options.seed)
+        self._say = samples.Saying(tokenizer, defaults.longest_target)
 
     def batch(self, step: int, part: loop.Part) -> dict[str, Tensor]:
         rows = self.order(step)
@@ -185,17 +191,19 @@ class Learning:
         chosen = rows[mine]
         vectors = self._scenes(chosen)  # the swap: here sentences, in predict.py pictures
         targets, owners = self.packed.targets_of.flat(chosen)
-        prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
-        lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
         return {
             "vectors": vectors,
             "normal": draws.normal(self.options.seed, step, len(rows), self.adapter.draws * vectors.shape[1])[mine],
-            "prompts": prompts,
-            "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long(),
+            **self._asked(chosen),
             "targets": torch.from_numpy(self.targets.padded(targets, fill=-100)),
             "owners": torch.from_numpy(owners),
             "words": torch.tensor(float(self.words[rows].sum())),
         }
+
+    def _asked(self, chosen: np.ndarray) -> dict[str, Tensor]:
+        prompts = torch.from_numpy(self.prompts.padded(self.packed.prompt_of[chosen], fill=0))
+        lengths = torch.from_numpy(self.prompts.lengths[self.packed.prompt_of[chosen]])
+        return {"prompts": prompts, "prompt_mask": (torch.arange(prompts.shape[1]) < lengths[:, None]).long()}
 
     def _scenes(self, chosen: np.ndarray) -> Tensor:
         if self.table is None:
@@ -207,8 +215,19 @@ class Learning:
         words = batch.pop("words")
         return model(vectors, **batch) / words
 
-    def validate(self) -> dict[str, float]:
-        return {}
+    @torch.no_grad()
+    def validate(self) -> dict[str, list[str]]:
+        """What is said of the sampled scenes, which go through the adapter without its noise."""
+        vectors = self._scenes(self.sampled)
+        none = torch.zeros(len(vectors), self.adapter.draws * vectors.shape[1])
+        self.adapter.eval()
+        vectors = self.adapter(vectors, none)
+        self.adapter.train()
+        return self.says(vectors)
+
+    def says(self, vectors: Tensor) -> dict[str, list[str]]:
+        """What is said of the sampled scenes when these stand for them."""
+        return self._say(self.model, vectors, **self._asked(self.sampled))
 
 
 def _can_compile(device: str) -> bool:

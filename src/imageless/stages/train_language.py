@@ -37,6 +37,7 @@ from imageless.models.windows import WINDOW, Windows, windows_of
 from imageless.options import TrainOptions
 from imageless.records import Record
 from imageless.screen import progress
+from imageless.stages import learning_page
 from imageless.stages.train import Trained
 from imageless.tasks import language
 from imageless.tasks.language import Probe
@@ -94,6 +95,7 @@ def train(sources: Sequence[str], out: Path, lm: str, options: TrainOptions) -> 
         result = loop.run(job, plan, work)
     final = {"loss": result.loss, **job.validate()}
     if processes.is_main_process:
+        learning_page.leave(work, f"train language {' '.join(sources)}", result)
         made = {"data": list(sources), "lm": spec, "tokens": int(windows.filled.sum()), "options": asdict(options)}
         _save(work, model, tokenizer, made | {"steps": result.steps, "seconds": result.seconds, "final": final})
         publish(work, out)

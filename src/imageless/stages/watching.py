@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imageless import loop
@@ -48,5 +49,8 @@ class Watching:
         words, _ = batch.pop("words"), batch.pop("normal")  # nothing comes between a picture and the model
         return model(batch.pop("vectors"), **batch) / words
 
-    def validate(self) -> dict[str, float]:
-        return self.job.validate()
+    @torch.no_grad()
+    def validate(self) -> dict[str, list[str]]:
+        """What is said of the sampled scenes, by their pictures as the network sees them by now."""
+        pixels = self.pixels[self.job.sampled].to(next(self.model.parameters()).device)
+        return self.job.says(F.normalize(self.model.vectors(pixels), dim=-1))
