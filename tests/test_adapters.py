@@ -286,6 +286,16 @@ def test_a_run_learns_through_an_adapter_and_reads_pictures_as_they_are(
     assert torch.equal(predictor.seen(pictures), pictures)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_learns_through_an_adapter_on_a_gpu(
+    fitted: Path, kind: str, tmp_path: Path, sentences: Path, encoder_folder: Path
+):
+    options = replace(QUICK, adapter=(str(fitted / kind),), device="cuda")
+    learned = train("captioning", [f"text:{sentences}"], tmp_path / "run", str(encoder_folder), "world:32x1", options)
+    assert learned.steps == QUICK.steps
+
+
 def test_a_standardized_run_moves_pictures_itself(
     fitted: Path, tmp_path: Path, sentences: Path, album: Path, encoder_folder: Path
 ):

@@ -211,7 +211,8 @@ class Learning:
         return self.table.scenes(self.packed.scene_of, chosen)
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], part: loop.Part) -> Tensor:
-        vectors = self.adapter(batch.pop("vectors"), batch.pop("normal"))
+        vectors = batch.pop("vectors")
+        vectors = self.adapter.to(vectors.device)(vectors, batch.pop("normal"))
         words = batch.pop("words")
         return model(vectors, **batch) / words
 
@@ -221,7 +222,7 @@ class Learning:
         vectors = self._scenes(self.sampled)
         none = torch.zeros(len(vectors), self.adapter.draws * vectors.shape[1])
         self.adapter.eval()
-        vectors = self.adapter(vectors, none)
+        vectors = self.adapter.to(vectors.device)(vectors, none)
         self.adapter.train()
         return self.says(vectors)
 
