@@ -226,19 +226,19 @@ def own(tmp_path_factory: pytest.TempPathFactory, sentences: Path) -> Path:
 
 def test_a_pushed_run_says_the_same_from_the_hub(hub, run, photos):
     model = Close.from_pretrained(run, CPU)
-    url = model.push_to_hub("anna/reviews", message="The first one")
-    assert url == f"{hub.address}/anna/reviews" and hub.repositories["anna/reviews"].messages == ["The first one"]
-    away = Close.from_pretrained("anna/reviews", CPU)
+    url = model.push_to_hub("you/reviews", message="The first one")
+    assert url == f"{hub.address}/you/reviews" and hub.repositories["you/reviews"].messages == ["The first one"]
+    away = Close.from_pretrained("you/reviews", CPU)
     assert away.captions([photos]) == model.captions([photos])
 
 
 def test_the_encoder_folder_comes_along_and_is_found(hub, own, photos, tmp_path):
     said = Close.from_pretrained(own, CPU).captions([photos])
-    push.push(own, "anna/own")
+    push.push(own, "you/own")
     (own.parent / "enc").rename(own.parent / "gone")
     try:
-        assert Close.from_pretrained("anna/own", CPU).captions([photos]) == said
-        config = json.loads(hub.repositories["anna/own"].files["config.json"])
+        assert Close.from_pretrained("you/own", CPU).captions([photos]) == said
+        config = json.loads(hub.repositories["you/own"].files["config.json"])
         assert config["encoder"]["name"] == "encoder"
     finally:
         (own.parent / "gone").rename(own.parent / "enc")
@@ -247,10 +247,10 @@ def test_the_encoder_folder_comes_along_and_is_found(hub, own, photos, tmp_path)
 def test_only_the_model_goes(hub, run):
     (run / "notes.txt").write_text("not for everybody")
     try:
-        push.push(run, "anna/reviews")
+        push.push(run, "you/reviews")
     finally:
         (run / "notes.txt").unlink()
-    files = hub.repositories["anna/reviews"].files
+    files = hub.repositories["you/reviews"].files
     assert {name for name in files if "/" not in name} == {"config.json", "model.safetensors", "README.md"}
     assert {name.partition("/")[0] for name in files if "/" in name} == {"lm", "encoder"}
     assert not any(name.endswith((".jsonl", ".bin", ".pt")) for name in files) and (run / "tensorboard").is_dir()
@@ -258,8 +258,8 @@ def test_only_the_model_goes(hub, run):
 
 
 def test_paths_of_the_authors_disk_stay_at_home(hub, run, sentences):
-    push.push(run, "anna/reviews")
-    files = hub.repositories["anna/reviews"].files
+    push.push(run, "you/reviews")
+    files = hub.repositories["you/reviews"].files
     told = files["README.md"] + files["config.json"]
     assert b"text:sentences.txt" in told and str(sentences.parent).encode() not in told
     assert json.loads((run / "config.json").read_text())["data"] == [f"text:{sentences}"]
@@ -268,9 +268,9 @@ def test_paths_of_the_authors_disk_stay_at_home(hub, run, sentences):
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("text:/home/anna/reviews.txt?part=1/2", "text:reviews.txt?part=1/2"),
-        ("images:/home/anna/photos/", "images:photos/"),
-        ("jsonl:a.jsonl?images=/home/anna/photos", "jsonl:a.jsonl?images=photos"),
+        ("text:/home/you/reviews.txt?part=1/2", "text:reviews.txt?part=1/2"),
+        ("images:/home/you/photos/", "images:photos/"),
+        ("jsonl:a.jsonl?images=/home/you/photos", "jsonl:a.jsonl?images=photos"),
         ("webdataset:http://host/a/b.tar", "webdataset:http://host/a/b.tar"),
         ("text:data/reviews.txt", "text:data/reviews.txt"),
         ("hf:org/name", "hf:org/name"),
@@ -279,57 +279,57 @@ def test_paths_of_the_authors_disk_stay_at_home(hub, run, sentences):
 def test_a_path_keeps_its_reader_and_its_name(hub, run, tmp_path, source, told):
     shutil.copytree(run, tmp_path / "run")
     write_json(tmp_path / "run/config.json", asdict(replace(runs.read_config(run), data=[source], asked="/a/b {}")))
-    push.push(tmp_path / "run", "anna/run")
-    config = json.loads(hub.repositories["anna/run"].files["config.json"])
+    push.push(tmp_path / "run", "you/run")
+    config = json.loads(hub.repositories["you/run"].files["config.json"])
     assert (config["data"], config["asked"]) == ([told], "/a/b {}")
 
 
 def test_what_an_older_push_left_is_deleted_and_what_others_put_there_stays(hub, run):
-    push.push(run, "anna/reviews")
-    repository = hub.repositories["anna/reviews"]
+    push.push(run, "you/reviews")
+    repository = hub.repositories["you/reviews"]
     repository.files.update({runs.PICTURE_SIDE: b"older", "lm/old.json": b"{}", "photo.jpg": b"a picture"})
-    push.push(run, "anna/reviews")
+    push.push(run, "you/reviews")
     assert runs.PICTURE_SIDE not in repository.files and "lm/old.json" not in repository.files
     assert repository.files["photo.jpg"] == b"a picture"
 
 
 def test_a_revision_can_be_named(hub, run, own, photos):
-    first = push.push(run, "anna/reviews").commit
-    push.push(own, "anna/reviews")
-    old = Close.from_pretrained("anna/reviews", CPU, revision=first)
+    first = push.push(run, "you/reviews").commit
+    push.push(own, "you/reviews")
+    old = Close.from_pretrained("you/reviews", CPU, revision=first)
     assert old.captions([photos]) == Close.from_pretrained(run, CPU).captions([photos])
-    with pytest.raises(InputError, match=r"found no anna/reviews there|expected to download"):
-        Close.from_pretrained("anna/reviews", CPU, revision="f" * 40)
+    with pytest.raises(InputError, match=r"found no you/reviews there|expected to download"):
+        Close.from_pretrained("you/reviews", CPU, revision="f" * 40)
 
 
 def test_private_means_private(hub, run):
-    push.push(run, "anna/secret", private=True)
-    assert hub.repositories["anna/secret"].private
+    push.push(run, "you/secret", private=True)
+    assert hub.repositories["you/secret"].private
     with pytest.raises(InputError, match="no right to read it"):
-        Close.from_pretrained("anna/secret", CPU, token=False)
-    assert Close.from_pretrained("anna/secret", CPU, token=TOKEN)
-    push.push(run, "anna/open")
-    with pytest.raises(InputError, match="--private: expected a private repository, anna/open is public"):
-        push.push(run, "anna/open", private=True)
+        Close.from_pretrained("you/secret", CPU, token=False)
+    assert Close.from_pretrained("you/secret", CPU, token=TOKEN)
+    push.push(run, "you/open")
+    with pytest.raises(InputError, match="--private: expected a private repository, you/open is public"):
+        push.push(run, "you/open", private=True)
 
 
 def test_offline_what_was_fetched_once_is_enough(hub, run, photos, monkeypatch):
-    push.push(run, "anna/reviews")
-    said = Close.from_pretrained("anna/reviews", CPU).captions([photos])
+    push.push(run, "you/reviews")
+    said = Close.from_pretrained("you/reviews", CPU).captions([photos])
     hub.shutdown()
     hub.server_close()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert Close.from_pretrained("anna/reviews", CPU).captions([photos]) == said
+    assert Close.from_pretrained("you/reviews", CPU).captions([photos]) == said
 
 
 def test_a_checkpoint_file_stays_at_home_and_is_named_without_its_folders(hub, run, tmp_path):
     """A pickle is not ours to hand on; who has the file lays it where imageless is called."""
     shutil.copytree(run, tmp_path / "run")
     config = runs.read_config(run)
-    named = replace(config.encoder, name="open_clip:ViT-L-14//home/anna/ViT-L-14.pt")
+    named = replace(config.encoder, name="open_clip:ViT-L-14//home/you/ViT-L-14.pt")
     write_json(tmp_path / "run/config.json", asdict(replace(config, encoder=named)))
-    assert not [file for file in push.push(tmp_path / "run", "anna/run").files if file.startswith("encoder/")]
-    files = hub.repositories["anna/run"].files
+    assert not [file for file in push.push(tmp_path / "run", "you/run").files if file.startswith("encoder/")]
+    files = hub.repositories["you/run"].files
     assert json.loads(files["config.json"])["encoder"]["name"] == "open_clip:ViT-L-14/ViT-L-14.pt"
 
 
@@ -337,7 +337,7 @@ def test_a_damaged_run_is_not_pushed(hub, run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run/model.safetensors").unlink()
     with pytest.raises(InputError, match="is damaged"):
-        push.push(tmp_path / "run", "anna/run")
+        push.push(tmp_path / "run", "you/run")
     assert hub.repositories == {}
 
 
@@ -346,20 +346,20 @@ def test_a_damaged_run_is_not_pushed(hub, run, tmp_path):
 
 def test_push_and_caption_from_anywhere(imageless, hub, run, photos, album, tmp_path):
     said = imageless("push", run, "reviews", "--json").json
-    assert said.keys() == {"repo", "url", "commit", "files"} and said["repo"] == "anna/reviews"
-    assert said["commit"] == hub.repositories["anna/reviews"].head
-    shown = ("caption", "anna/reviews", photos / "000.png", "--device", "cpu", "--json")
+    assert said.keys() == {"repo", "url", "commit", "files"} and said["repo"] == "you/reviews"
+    assert said["commit"] == hub.repositories["you/reviews"].head
+    shown = ("caption", "you/reviews", photos / "000.png", "--device", "cpu", "--json")
     told, here = imageless(*shown).json, imageless("caption", run, *shown[2:]).json
-    assert told["run"] == "anna/reviews" and told["results"] == here["results"]
-    assert "use it with: imageless VERB anna/reviews" in imageless("push", run, "anna/reviews").out
-    scored = ("evaluate", "anna/reviews", f"karpathy:{album}", "--limit", 2, "--out", tmp_path / "scores")
+    assert told["run"] == "you/reviews" and told["results"] == here["results"]
+    assert "use it with: imageless VERB you/reviews" in imageless("push", run, "you/reviews").out
+    scored = ("evaluate", "you/reviews", f"karpathy:{album}", "--limit", 2, "--out", tmp_path / "scores")
     assert imageless(*scored, "--device", "cpu", "--json").json["n"] == 2
 
 
 def test_another_process_finds_the_hub_by_its_environment(hub, run, photos, tmp_path):
-    push.push(run, "anna/reviews")
+    push.push(run, "you/reviews")
     told = {"HF_ENDPOINT": hub.address, "HF_HUB_CACHE": str(tmp_path / "another"), "HF_HUB_DISABLE_XET": "1"}
-    words = ("-m", "imageless", "caption", "anna/reviews", str(photos / "000.png"), "--device", "cpu", "--json")
+    words = ("-m", "imageless", "caption", "you/reviews", str(photos / "000.png"), "--device", "cpu", "--json")
     done = subprocess.run([sys.executable, *words], env=os.environ | told, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["results"][0]["text"] == Close.from_pretrained(run, CPU).caption(photos / "000.png")
@@ -370,29 +370,29 @@ def test_another_process_finds_the_hub_by_its_environment(hub, run, photos, tmp_
 
 def test_without_the_right_to_write_there_is_a_line(imageless, hub, run, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of-somebody-else")
-    assert "log in with `hf auth login`" in imageless("push", run, "anna/reviews").complaint
+    assert "log in with `hf auth login`" in imageless("push", run, "you/reviews").complaint
 
 
 def test_what_cannot_be_pushed_or_found_is_told_in_one_line(imageless, hub, run, tmp_path, photos):
     assert "expected a repository as ORG/NAME" in imageless("push", run, "a/b/c").complaint
-    assert "expected a finished run" in imageless("push", tmp_path, "anna/nothing").complaint
-    missing = imageless("caption", "anna/none", photos / "000.png").complaint
-    assert "no folder anna/none is here" in missing and "found no anna/none there" in missing
+    assert "expected a finished run" in imageless("push", tmp_path, "you/nothing").complaint
+    missing = imageless("caption", "you/none", photos / "000.png").complaint
+    assert "no folder you/none is here" in missing and "found no you/none there" in missing
     assert hub.repositories == {}
 
 
 def test_another_model_on_the_hub_is_no_run(hub):
-    hub.repositories["anna/bert"] = Repository(False, {"a" * 40: {"config.json": b"{}", "big.bin": b""}}, head="a" * 40)
-    with pytest.raises(InputError, match="expected a run in the repository anna/bert, found another model"):
-        Close.from_pretrained("anna/bert", CPU)
+    hub.repositories["you/bert"] = Repository(False, {"a" * 40: {"config.json": b"{}", "big.bin": b""}}, head="a" * 40)
+    with pytest.raises(InputError, match="expected a run in the repository you/bert, found another model"):
+        Close.from_pretrained("you/bert", CPU)
 
 
 def test_without_a_connection_nothing_is_begun(run, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=r"expected to reach the Hub at .*, got no connection"):
-        push.push(run, "anna/reviews")
-    with pytest.raises(InputError, match=r"no folder anna/reviews is here; .* no connection"):
-        Close.from_pretrained("anna/reviews", CPU)
+        push.push(run, "you/reviews")
+    with pytest.raises(InputError, match=r"no folder you/reviews is here; .* no connection"):
+        Close.from_pretrained("you/reviews", CPU)
 
 
 def test_an_encoder_that_has_changed_since_is_refused(own, tmp_path):
@@ -485,9 +485,9 @@ def test_every_run_has_a_card_the_hub_can_read(run):
 
 
 def test_the_card_names_its_repository_and_what_is_loaded(hub, run):
-    push.push(run, "anna/reviews")
-    text = hub.repositories["anna/reviews"].files["README.md"].decode()
-    assert 'Close.from_pretrained("anna/reviews")' in text and cards.HERE not in text
+    push.push(run, "you/reviews")
+    text = hub.repositories["you/reviews"].files["README.md"].decode()
+    assert 'Close.from_pretrained("you/reviews")' in text and cards.HERE not in text
     assert "The encoder lies in `encoder/`" in text
 
 
@@ -497,10 +497,10 @@ def test_scores_stand_in_the_card_with_their_command(hub, run, album, tmp_path, 
     shuffled = EvaluateOptions(device="cpu", limit=4, control="shuffled")
     evaluate(run, [f"karpathy:{album}"], tmp_path / "control", shuffled)
     told = ("--scores", tmp_path / "scores", "--scores", tmp_path / "control", "--json")
-    assert imageless("push", run, "anna/reviews", *told).code == 0
-    text = hub.repositories["anna/reviews"].files["README.md"].decode()
+    assert imageless("push", run, "you/reviews", *told).code == 0
+    text = hub.repositories["you/reviews"].files["README.md"].decode()
     found = json.loads((tmp_path / "scores/scores.json").read_text())
-    assert f"{found['n']} answers, by `imageless evaluate anna/reviews karpathy:dataset.json --limit 4`" in text
+    assert f"{found['n']} answers, by `imageless evaluate you/reviews karpathy:dataset.json --limit 4`" in text
     assert f"| cider | {found['scores']['cider']:.4f} |" in text
     assert "each shown shuffled pictures: the control" in text and "--control shuffled" in text
     data_of(text)
@@ -508,7 +508,7 @@ def test_scores_stand_in_the_card_with_their_command(hub, run, album, tmp_path, 
 
 def test_scores_of_another_run_are_refused(imageless, hub, run, own, album, tmp_path):
     evaluate(own, [f"karpathy:{album}"], tmp_path / "scores", EvaluateOptions(device="cpu", limit=2))
-    told = ("push", run, "anna/reviews", "--scores")
+    told = ("push", run, "you/reviews", "--scores")
     assert "--scores: expected an evaluation of" in imageless(*told, tmp_path / "scores").complaint
     assert "expected an evaluation (make one with" in imageless(*told, tmp_path / "none").complaint
     assert hub.repositories == {}
@@ -518,10 +518,10 @@ def test_what_the_author_wrote_into_the_card_goes_as_it_is(hub, own):
     before = (own / "README.md").read_text()
     (own / "README.md").write_text(before.replace("library_name", "license: mit\nlibrary_name"))
     try:
-        push.push(own, "anna/own")
+        push.push(own, "you/own")
     finally:
         (own / "README.md").write_text(before)
-    told = data_of(hub.repositories["anna/own"].files["README.md"].decode())
+    told = data_of(hub.repositories["you/own"].files["README.md"].decode())
     assert told["license"] == "mit"
 
 
@@ -530,10 +530,10 @@ def test_a_card_the_hub_cannot_read_is_told_before_anything_is_sent(hub, own):
     (own / "README.md").write_text(before.replace("library_name", "license: none-such\nlibrary_name"))
     try:
         with pytest.raises(InputError, match=r"Invalid metadata in README\.md"):
-            push.push(own, "anna/own")
+            push.push(own, "you/own")
     finally:
         (own / "README.md").write_text(before)
-    assert hub.sent_large == [] and hub.repositories["anna/own"].files == {}
+    assert hub.sent_large == [] and hub.repositories["you/own"].files == {}
 
 
 def test_a_licence_is_named_only_where_everything_is_ours(run):
