@@ -291,6 +291,12 @@ def test_an_answer_is_cut_to_the_longest_of_people_s(said, people, kept):
     assert few_shot._cut(said, people) == kept
 
 
+def test_what_a_model_writes_of_the_next_text_is_no_answer():
+    written = torch.tensor([[7, 9, 1, 8, 1, 5], [7, 9, 8, 8, 8, 8]])
+    assert few_shot._first_text(written, 1).tolist() == [[7, 9, 1, 1, 1, 1], written[1].tolist()]
+    assert few_shot._first_text(written, None) is written
+
+
 def test_examples_are_train_questions_drawn_by_seed():
     asked = [Example(str(number), (), "is there a dog?", ("yes",)) for number in range(5)]
     told = (["world:vqa"], EvaluateOptions(shots=3))

@@ -74,7 +74,8 @@ def answers(
         read = model.turns(vectors.to(predictor.device, model.dtype), ids, mask, options.blind)
         _expect_room(read[0].shape[1] + longest, model)
         written = model.say(*read, Search(beams=1, longest=longest))
-        texts = predictor.tokenizer.batch_decode(written.ids[:, 0], skip_special_tokens=True)
+        ids = _first_text(written.ids[:, 0], model.start)
+        texts = predictor.tokenizer.batch_decode(ids, skip_special_tokens=True)
         for row, text, score in zip(some.tolist(), texts, written.scores[:, 0].tolist(), strict=True):
             yield [Answer(_cut(text, asked[row].targets), round(score, 4))]
 
@@ -136,6 +137,11 @@ def _padded(words: Sequence[Sequence[np.ndarray]]) -> tuple[Tensor, Tensor]:
             ids[row, number, : len(turn)] = torch.from_numpy(turn.astype(np.int64))
             mask[row, number, : len(turn)] = 1
     return ids, mask
+
+
+def _first_text(ids: Tensor, start: int | None) -> Tensor:
+    """What is written before another text begins: a model of many short texts writes the next one after its answer."""
+    return ids if start is None else ids.masked_fill((ids == start).cumsum(-1) > 0, start)
 
 
 def _cut(text: str, people: Sequence[str]) -> str:
