@@ -84,6 +84,12 @@ def scored(result: dict[str, Any]) -> str:
     )
 
 
+def exported(result: dict[str, Any]) -> str:
+    """Where it lies, and how far it is from what it was made of."""
+    told = f"at most {result['difference']:.0e} from PyTorch, as a share of the largest number"
+    return f"{result['out']}: {', '.join(result['files'])} in {result['seconds']:,.0f} s; {told}"
+
+
 def pushed(result: dict[str, Any]) -> str:
     """Where a run lies now, and how to use it from anywhere."""
     return f"{result['url']}: {len(result['files'])} files; use it with: imageless VERB {result['repo']} PICTURE"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from imageless import shown
-from imageless.cli.words import AsJson, Run, app, show
+from imageless.cli.words import AsJson, Out, Run, app, show
 
 
 @app.command
@@ -38,3 +38,27 @@ def push(
     from imageless.stages.push import push
 
     show(push(run, repo, private=private, message=message, scores=scores), json, shown.pushed)
+
+
+@app.command
+def export(
+    run: Run,
+    /,
+    *,
+    to: Literal["onnx"] = "onnx",
+    out: Out,
+    overwrite: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Write a run's prefix and language model as ONNX graphs, compared with PyTorch's answers.
+
+    Parameters
+    ----------
+    to
+        The format.
+    overwrite
+        Replace a folder of that name once the new one is complete.
+    """
+    from imageless.stages.export import export
+
+    show(export(run, out, to, overwrite), json, shown.exported)
