@@ -261,7 +261,7 @@ def test_weights_laid_out_for_speed_give_the_same_vectors_and_come_back(loaded, 
     told = ["a dog", "two cats on a mat", "a"]
     before = {name: weight.clone() for name, weight in encoder.model.state_dict().items()}
     plain = [encoder.images(seen), *([encoder.texts(told)] if "text" in encoder.sides else [])]
-    with quick(encoder, 1000):
+    with quick(encoder, texts=1000):
         swapped = [module for module in encoder.model.modules() if isinstance(module, QuickLinear)]
         fast = [encoder.images(seen), *([encoder.texts(told)] if "text" in encoder.sides else [])]
     for one, other in zip(plain, fast, strict=True):
@@ -269,13 +269,13 @@ def test_weights_laid_out_for_speed_give_the_same_vectors_and_come_back(loaded, 
     after = encoder.model.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
     assert len(swapped) > 3 or "timm" in kind
-    with quick(encoder, 2):
+    with quick(encoder, texts=2):
         assert not any(isinstance(module, QuickLinear) for module in encoder.model.modules())
 
 
 def test_weights_come_back_after_an_error_too(loaded):
     encoder = loaded["open_clip"]
-    with pytest.raises(ZeroDivisionError), quick(encoder, 1000):
+    with pytest.raises(ZeroDivisionError), quick(encoder, texts=1000):
         raise ZeroDivisionError
     assert encoder.texts(["a dog"]).isfinite().all()
     assert not any(isinstance(module, QuickLinear) for module in encoder.model.modules())

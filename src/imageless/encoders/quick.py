@@ -1,6 +1,6 @@
 """A frozen encoder with the weights of its transformer blocks laid out as oneDNN multiplies them fastest, while much is embedded.
 
-    with quick(encoder, len(texts)):
+    with quick(encoder, texts=len(texts)):
         encoder.texts(...)
 
 The numbers stay the same within rounding. Notable:
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from imageless.models import packed
 
-FEW = 64  # for so few, laying out costs more than it saves
+FEW = 64  # texts; for so few, laying out costs more than it saves
+TEXTS = 16  # that a picture is as much work as: ViT-L/14 looks at 257 places, a caption has 13 tokens
 BLOCKS = (  # whose linear layers are called, not looked into
     "open_clip.ResidualAttentionBlock",
     "transformers.CLIPEncoderLayer",
@@ -60,11 +61,16 @@ class QuickAttention(nn.Module):
 
 
 @contextmanager
-def quick(encoder: Any, count: int) -> Iterator[None]:
-    """Lay out the weights of an encoder that is about to read `count` texts or pictures, where that is worth it and possible."""
+def quick(encoder: Any, *, texts: int = 0, pictures: int = 0) -> Iterator[None]:
+    """Lay out the weights of an encoder that is about to read so many, where that is worth it and possible."""
     model: nn.Module | None = getattr(encoder, "model", None)
     weight = next(model.parameters(), None) if model is not None else None
-    if model is None or weight is None or count <= FEW or not packed.possible(weight.device, weight.dtype):
+    if (
+        model is None
+        or weight is None
+        or texts + TEXTS * pictures <= FEW
+        or not packed.possible(weight.device, weight.dtype)
+    ):
         yield
         return
     _ = encoder.fingerprint  # reads the weights where they are

@@ -65,7 +65,7 @@ class Answerer:
             self._take(name, options)
         self._named = lru_cache(64)(lambda labels: ZeroShot.of(self.encoder, labels))
         self._open = ExitStack()
-        self._open.enter_context(quick(self.encoder, ALWAYS))
+        self._open.enter_context(quick(self.encoder, pictures=ALWAYS))
 
     def _take(self, name: Path, options: ServeOptions) -> None:
         folder = hub.found(name)

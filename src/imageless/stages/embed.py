@@ -114,7 +114,7 @@ def _embed_texts(names: Sequence[str], encoder: Encoder, out: Path, batch_size: 
         )
     writer = _writer(out, "text", encoder, names)
     truncated = 0
-    with quick(encoder, len(names)), progress("embedding texts", len(names)) as bar:
+    with quick(encoder, texts=len(names)), progress("embedding texts", len(names)) as bar:
         for number, start in enumerate(range(0, len(names), SHARD_ROWS)):
             shard = names[start : start + SHARD_ROWS]
             truncated += encoder.truncated(shard)
@@ -148,7 +148,7 @@ def _embed_images(pictures: list[Picture], encoder: Encoder, out: Path, batch_si
     unread = writer.folder / "unread.json"
     skipped: dict[str, str] = read_json(unread, "unfinished embedding") if unread.is_file() else {}
     kept: list[str] = []
-    with quick(encoder, len(pictures)), progress("embedding pictures", len(pictures)) as bar:
+    with quick(encoder, pictures=len(pictures)), progress("embedding pictures", len(pictures)) as bar:
         for number, start in enumerate(range(0, len(pictures), SHARD_ROWS)):
             shard = pictures[start : start + SHARD_ROWS]
             if writer.done(number):

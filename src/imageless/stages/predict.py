@@ -120,7 +120,7 @@ class Predictor:
         """What the model says about each picture, in order; one that cannot be read is named and passed over."""
         prompts = self._prompts(prompts, len(pictures))
         start = 0
-        with quick(self.encoder, len(pictures)), progress("answering", len(pictures)) as bar:
+        with quick(self.encoder, pictures=len(pictures)), progress("answering", len(pictures)) as bar:
             for piece in pixels.prepared(pictures, self.encoder.preprocess, self.options.batch_size):
                 size = len(piece.rows) + len(piece.failed)
                 vectors = self.encoder.images(piece.pixels) if piece.rows else torch.zeros(0, self.config.encoder.dim)
@@ -141,7 +141,7 @@ class Predictor:
                 f"expected a run whose encoder reads sentences, {self.encoder.name} only sees pictures; show it a picture"
             )
         prompts, size = self._prompts(prompts, len(sentences)), self.options.batch_size
-        with quick(self.encoder, len(sentences)), progress("answering", len(sentences)) as bar:
+        with quick(self.encoder, texts=len(sentences)), progress("answering", len(sentences)) as bar:
             for start in range(0, len(sentences), size):
                 batch = sentences[start : start + size]
                 vectors = F.normalize(self.encoder.texts(batch), dim=-1)
