@@ -157,7 +157,7 @@ def test_the_verbs_stand_in_groups(imageless, words):
     """The one on learning first; help and version with what keeps the house."""
     said = imageless(*words)
     groups = [line.split()[1] for line in said.out.splitlines() if line.startswith("╭")]
-    assert said.code == 0 and groups == ["Learning", "Asking", "Measuring", "Housekeeping"]
+    assert said.code == 0 and groups == ["Learning", "Asking", "Measuring", "Sharing", "Housekeeping"]
     last = said.out.partition("Housekeeping")[2]
     assert all(word in last for word in ("check", "list", "--help", "--version", "--install-completion"))
     assert "train" not in last and "caption" not in last

@@ -52,7 +52,7 @@ class Repository:
 
 
 class StandIn(ThreadingHTTPServer):
-    """A Hub of one user, anna."""
+    """A Hub of one user, you."""
 
     daemon_threads = True
 
@@ -108,7 +108,7 @@ class Asked(BaseHTTPRequestHandler):
             return self.reply({"error": "Invalid username or password."}, 401)
         if path == "/api/repos/create":
             told = json.loads(asked)
-            name = f"{told['organization'] or 'anna'}/{told['name']}"
+            name = f"{told['organization'] or 'you'}/{told['name']}"
             there = name in self.server.repositories
             self.server.repositories.setdefault(name, Repository(told.get("visibility") == "private"))
             return self.reply({"url": f"{self.server.address}/{name}"}, 409 if there else 200)
