@@ -90,6 +90,8 @@ class Asked(BaseHTTPRequestHandler):
                 return self.reply([self.entry(*file) for file in repository.files.items()])
             siblings = [{"rfilename": file} for file in repository.files]
             return self.reply({"id": name, "sha": repository.head, "private": repository.private, "siblings": siblings})
+        if path.startswith("/api/"):
+            return self.reply({"error": "Not Found"}, 404)  # what a library asks beside our business
         org, name, _, revision, file = path.strip("/").split("/", 4)
         repository = self.seen(f"{org}/{name}")
         if repository is None:
