@@ -101,6 +101,30 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_album(tmp_path_factory.mktemp("album"), 24)
 
 
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four pictures."""
+    folder = tmp_path_factory.mktemp("photos")
+    make_album(folder, 4)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A causal language model as `imageless train language` leaves it, with random weights."""
+    import torch
+
+    from imageless.models import causal
+
+    folder = tmp_path_factory.mktemp("lm") / "small"
+    tokenizer = causal.small_tokenizer(["\n".join(map(sentence, range(60)))], 400, lower_case=True)
+    torch.manual_seed(0)
+    for part in (causal.small_llama(32, 2, len(tokenizer), window=384), tokenizer):
+        part.save_pretrained(folder)
+    (folder / causal.MADE).write_text("{}")
+    return folder
+
+
 def make_album(folder: Path, count: int) -> Path:
     """`count` pictures in one colour each and a dataset.json that gives each three captions."""
     from PIL import Image

@@ -12,20 +12,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from conftest import make_album
 from imageless import Close, InputError
 from imageless.options import PredictOptions, TrainOptions
 from imageless.stages.train import train
 from imageless.tasks import entailment
 
 CPU = PredictOptions(device="cpu")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    make_album(folder, 4)
-    return folder
 
 
 @pytest.fixture(scope="module")

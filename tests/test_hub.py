@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from conftest import make_album, make_encoder
+from conftest import make_encoder
 from imageless import Close, InputError, cards, encoders, runs
 from imageless.folders import write_json
 from imageless.options import EvaluateOptions, PredictOptions, TrainOptions
@@ -204,13 +204,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     yield server
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    make_album(folder, 4)
-    return folder
 
 
 @pytest.fixture(scope="module")

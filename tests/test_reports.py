@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 
 from conftest import make_album
 from imageless import loop, pictures, report, runs
-from imageless.models import causal
 from imageless.options import EvaluateOptions, PretrainOptions, TrainOptions
 from imageless.stages import galleries, learning_page, samples
 from imageless.stages import train as training
@@ -136,20 +135,6 @@ def test_a_model_without_room_to_answer_learns_on(tmp_path, album, encoder_folde
     run = learn(tmp_path / "run", album, encoder_folder)
     one, other = load_file(learned / "model.safetensors"), load_file(run / "model.safetensors")
     assert not said(run) and all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.fixture(scope="module")
-def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model as `imageless train language` leaves it, with random weights."""
-    from conftest import sentence
-
-    folder = tmp_path_factory.mktemp("lm") / "small"
-    tokenizer = causal.small_tokenizer(["\n".join(map(sentence, range(60)))], 400, lower_case=True)
-    torch.manual_seed(0)
-    for part in (causal.small_llama(32, 1, len(tokenizer), window=384), tokenizer):
-        part.save_pretrained(folder)
-    (folder / causal.MADE).write_text("{}")
-    return folder
 
 
 @pytest.mark.parametrize("more", [{}, {"stream": True}, {"tune_encoder": True}, {"on": "text"}])

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTJConfig, GPTJForCausalLM
 
-from conftest import make_album, sentence
+from conftest import make_album
 from imageless import encoders
 from imageless.encoders.derived import Tuned, learning
 from imageless.errors import InputError
@@ -23,18 +23,6 @@ from imageless.stages.predict import PredictOptions, Predictor
 from imageless.stages.watching import Watching
 
 ALONG = ("--model", "limber", "--steps", 6, "--batch-size", 4, "--device", "cpu", "--learning-rate", 1e-2)
-
-
-@pytest.fixture(scope="module")
-def lm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model as `imageless train language` leaves it, with random weights."""
-    folder = tmp_path_factory.mktemp("lm") / "small"
-    tokenizer = causal.small_tokenizer(["\n".join(map(sentence, range(60)))], 400, lower_case=True)
-    torch.manual_seed(0)
-    for part in (causal.small_llama(32, 2, len(tokenizer), window=384), tokenizer):
-        part.save_pretrained(folder)
-    (folder / causal.MADE).write_text("{}")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def figures(quick: bool) -> list[Figure]:
     whole, found = held["float32"], []
     for name, count in (("captioning latency", 1), ("captioning throughput", many)):
         seen, mine = vectors[:count], min(count, PredictOptions.batch_size)
-        batch = min(count, 1 if count == 1 else _best_batch(whole, vectors, longest))
+        batch = 1 if count == 1 else min(count, _best_batch(whole, vectors, longest))
         runs: list[Callable[[], Tensor]] = [lambda seen=seen, batch=batch: theirs(whole, seen, longest, batch)]
         for model in held.values():
             given = seen.to(model.dtype)

@@ -13,7 +13,7 @@ class PredictOptions(Machine):
     """How answers are searched for."""
 
     int8: bool = False
-    """Say words in numbers of eight bits: fastest on a CPU, at a small cost in score (docs/performance.md)."""
+    """Say words in numbers of eight bits, on a CPU: less to read, at a small cost in score (docs/performance.md)."""
     batch_size: int = 64
     """Pictures at once."""
     beams: int | None = None
@@ -63,7 +63,7 @@ class ServeOptions(Machine):
     beams: int | None = None
     """Beam width; default: the task's (5 for captions)."""
     int8: bool = False
-    """Say words in numbers of eight bits: fastest on a CPU, at a small cost in score (docs/performance.md)."""
+    """Say words in numbers of eight bits, on a CPU: less to read, at a small cost in score (docs/performance.md)."""
 
 
 @dataclass(frozen=True)
